@@ -1,0 +1,1 @@
+"""What a record is: tables as data, the discovery walk, the shared vocabulary."""

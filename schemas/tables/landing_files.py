@@ -1,0 +1,41 @@
+"""Files received, immutable."""
+
+from schemas.table import INSTANT, LONG, TEXT, Column, Table
+
+TABLE = Table(
+    doc="file received",
+    columns=(
+        Column(
+            "file_id",
+            TEXT,
+            "SHA-256 prefix over source, connector, mapping and content",
+            nullable=False,
+        ),
+        Column("connector", TEXT, "connector that reads it", nullable=False),
+        Column("source", TEXT, "system that the records come from", nullable=False),
+        Column("name", TEXT, "name under which it arrived", nullable=False),
+        Column("path", TEXT, "where it lies, relative to the home", nullable=False),
+        Column("sha256", TEXT, "digest of its bytes", nullable=False),
+        Column("size_bytes", LONG, "its size in bytes", nullable=False),
+        Column("mapping", TEXT, "the mapping that reads it (TOML), for the table connector"),
+        Column("landed_at", INSTANT, "when it was received", nullable=False),
+        Column("batch_id", TEXT, "batch that loaded it", nullable=False),
+        Column("commit_seq", LONG, "commit that published it", nullable=False),
+        Column("received_count", LONG, "records that the files held", nullable=False),
+        Column("loaded_count", LONG, "records whose key was first seen", nullable=False),
+        Column(
+            "duplicate_count",
+            LONG,
+            "copies of a key that was seen before, corrections included",
+            nullable=False,
+        ),
+        Column("rejected_count", LONG, "records that did not pass", nullable=False),
+        Column(
+            "suppressed_count",
+            LONG,
+            "records kept out because their person was erased",
+            nullable=False,
+        ),
+    ),
+    key=("file_id",),
+)

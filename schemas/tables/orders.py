@@ -1,0 +1,34 @@
+"""Orders, from whole orders or from lines."""
+
+from schemas.table import INSTANT, LONG, MONEY, TEXT, Column, Erasure, Table
+
+TABLE = Table(
+    doc="order",
+    columns=(
+        Column("source", TEXT, "system that the order comes from", nullable=False),
+        Column(
+            "order_id",
+            TEXT,
+            "id of the order; an order without one has event: and its event_id",
+            nullable=False,
+        ),
+        Column("anchor", TEXT, "KIND:VALUE of the best identifier on it"),
+        Column("channel", TEXT, "channel (smallest name where lines differ); NULL while only refunds are known"),
+        Column("ordered_at", INSTANT, "earliest occurred_at of its lines; NULL while only refunds are known"),
+        Column("completed_at", INSTANT, "latest occurred_at of its lines"),
+        Column("line_count", LONG, "lines or items", nullable=False),
+        Column("amount", MONEY, "sum of amounts in the base currency"),
+        Column(
+            "unconverted_count",
+            LONG,
+            "amounts in other currencies without a rate, left out of amount",
+            nullable=False,
+        ),
+        Column("quantity", MONEY, "sum of units"),
+        Column("refunded_amount", MONEY, "refunds and cancellations, in the base currency, negative"),
+        Column("commit_seq", LONG, "commit that last touched it", nullable=False),
+    ),
+    key=("source", "order_id"),
+    sorted_by=("ordered_at",),
+    erasure=(Erasure("anchor", "anchor"),),
+)

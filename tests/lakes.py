@@ -1,0 +1,14 @@
+"""Lakes for tests."""
+
+import duckdb
+
+from schemas.tables import tables
+
+
+def memory_lake() -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with every table of the contract, empty."""
+    con = duckdb.connect(config={"threads": 2})
+    con.execute("SET TimeZone = 'UTC'")
+    for table in tables().values():
+        con.execute(table.ddl("main")[0])
+    return con
