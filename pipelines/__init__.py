@@ -1,0 +1,1 @@
+"""How data moves: one sub-package per stage, which meet only in the tables."""

@@ -1,0 +1,1 @@
+"""Validate: rules become columnar masks that split a batch."""
