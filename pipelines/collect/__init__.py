@@ -1,0 +1,1 @@
+"""Collect: land what arrives, parse it with one columnar query per file."""

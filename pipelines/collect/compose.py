@@ -1,0 +1,238 @@
+"""From a connector's plan to one query that gives validated columns of `interactions` with a reason for each reject."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from expectations.masks import first_failure_sql, reasons
+from expectations.rule import Rule
+from pipelines.collect.connector import Check, Field, Plan
+from schemas.identifiers import anchor_sql, blocked_sql, normalised_sql
+from schemas.keys import key_sql
+from schemas.table import IDENTIFIERS, INSTANT, ITEMS, MONEY, REAL, literal, quoted, sql_type
+from schemas.tables import tables
+from warehouse.settings import IdentitySettings
+
+# What the connector cannot say: given by the batch or derived for all connectors alike.
+_GIVEN = ("batch_id", "file_id", "row_number", "element", "commit_seq", "ingested_at", "source", "connector")
+_DERIVED = (
+    "interaction_id",
+    "identifiers",
+    "anchor",
+    "time_basis",
+    "is_received_assigned",
+    "items",
+    "is_machine",
+)
+_EXTRA_TIMES = ("original_at", "sent_at")
+_SKEW = "INTERVAL 5 MINUTE"
+_FUTURE = "INTERVAL 24 HOUR"
+
+# What the readers and the JSON framing can find wrong.
+WIRE_REASONS = {
+    "not_utf8": "the bytes are not UTF-8; export the file as UTF-8",
+    "bad_json": "the line is not valid JSON, or was cut off; send it again",
+    "not_an_object": "the record is not a JSON object; send one object per record",
+    "record_too_large": "the line is longer than 8 MiB; send smaller records",
+    "truncated_file": "the compressed file ends too early; copy it again",
+    "broken_row": "the row has another number of cells than the header, or a quote is not closed; mend the export",
+    "unreadable_file": "the file cannot be read in the format that its name and connector say; send it again",
+    "missing_event_id": "the record has no id; map one, or send one",
+    "missing_event_name": "nothing says what happened; map or send an event name",
+    "missing_time": "the record has no time; send one in ISO 8601",
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What every record of one split shares."""
+
+    batch_id: str
+    commit_seq: int
+    ingested_at: datetime
+    source: str
+    connector: str
+
+
+def interactions_sql(plan: Plan, batch: Batch, identity: IdentitySettings, rules: Sequence[Rule]) -> str:
+    """A query over `input` and `files` (file_no, file_id): each record as interactions have it, and `reason_code`."""
+    columns = ", ".join(quoted(name) for name in tables()["interactions"].column_names)
+    return f"""
+        WITH records AS ({plan.records}),
+        cleaned AS (SELECT *{_values_sql(plan, identity)} FROM records),
+        identified AS (SELECT *, {_identifiers_sql(plan, identity)} AS identifiers FROM cleaned),
+        fields AS (SELECT {_fields_sql(plan)}, {_wire_checks_sql(plan)} AS wire_code FROM identified),
+        typed AS (SELECT {_typed_sql(plan)} FROM fields),
+        timed AS (SELECT *, {_times_sql()} FROM typed),
+        keyed AS ({_keyed_sql(plan)}),
+        complete AS (SELECT {_complete_sql(batch, identity)} FROM keyed JOIN files USING (file_no))
+        SELECT {columns}, COALESCE(reason_code, {first_failure_sql(rules)}) AS reason_code
+        FROM complete
+    """
+
+
+def reason_sentences(plan: Plan, rules: Sequence[Rule]) -> dict[str, str]:
+    """The sentence of every reason code that `interactions_sql` can give."""
+    wrong = {f"wrong_type_{name}": _wrong_type_sentence(name) for name in _typed_names()}
+    return {**reasons(rules), **wrong, **WIRE_REASONS, **{c.code: c.reason for c in plan.checks}}
+
+
+def _wrong_type_sentence(name: str) -> str:
+    kind = "a time in ISO 8601" if name in (*_EXTRA_TIMES, *_of_type(INSTANT)) else "a number in range"
+    return f"'{name}' is not {kind}; mend the sender or the mapping"
+
+
+def _of_type(*kinds: pa.DataType) -> list[str]:
+    wanted = tables()["interactions"].columns
+    return [c.name for c in wanted if c.type in kinds and c.name not in _GIVEN and c.name not in _DERIVED]
+
+
+def _typed_names() -> list[str]:
+    return [*_of_type(INSTANT, MONEY, REAL), *_EXTRA_TIMES]
+
+
+def _field_names() -> list[str]:
+    columns = tables()["interactions"].column_names
+    return [*(n for n in columns if n not in _GIVEN and n not in _DERIVED), *_EXTRA_TIMES]
+
+
+def _values_sql(plan: Plan, identity: IdentitySettings) -> str:
+    """A column `value_<n>` for each identifier of the plan: normalised, NULL where it is blocked or empty."""
+    # Values alone are cleaned several times faster than values in a list.
+    normal = [normalised_sql(kind, value) for kind, value in plan.identifiers]
+    return "".join(
+        f", {text} AS normal_{n}, CASE WHEN NOT {blocked_sql(f'normal_{n}', identity.blocked_values)} "
+        f"THEN normal_{n} END AS value_{n}"
+        for n, text in enumerate(normal)
+    )
+
+
+def _identifiers_sql(plan: Plan, identity: IdentitySettings) -> str:
+    """All identifiers of a record as a list, without blocked values and repetitions."""
+    kinds = [kind for kind, _ in plan.identifiers]
+    structs = [f"{{'kind': {kind}, 'value': value_{n}}}" for n, kind in enumerate(kinds)]
+    listed = ", ".join(f"CASE WHEN value_{n} IS NOT NULL THEN {struct} END" for n, struct in enumerate(structs))
+    found = f"list_filter([{listed}]::{sql_type(IDENTIFIERS)}, lambda i: i IS NOT NULL)"
+    for extra in plan.identifier_lists:
+        value = normalised_sql("i.kind", "i.value")
+        cleaned = f"list_transform({extra}, lambda i: {{'kind': i.kind, 'value': {value}}})"
+        blocked = blocked_sql("i.value", identity.blocked_values)
+        kept = f"list_filter({cleaned}, lambda i: i.kind <> '' AND i.value IS NOT NULL AND NOT {blocked})"
+        found = f"list_concat({found}, {kept})"
+    found = f"list_sort(list_distinct({found}))"
+    if len(structs) < 2 or kinds[0] == kinds[1]:
+        return found
+    # Most records have one or both of the first two alone: their list needs no search.
+    others = [f"value_{n}" for n in range(2, len(structs))] + list(plan.identifier_lists)
+    return f"""CASE
+        WHEN {" OR ".join(f"{other} IS NOT NULL" for other in others) or "FALSE"} THEN {found}
+        WHEN value_0 IS NULL AND value_1 IS NULL THEN []
+        WHEN value_1 IS NULL THEN [{structs[0]}]
+        WHEN value_0 IS NULL THEN [{structs[1]}]
+        ELSE [{", ".join(sorted(structs[:2]))}]
+    END"""
+
+
+def _fields_sql(plan: Plan) -> str:
+    """The raw text of each field, and the typed expressions that need the record."""
+    raw = ", ".join(
+        f"{plan.fields[name].raw} AS {quoted(name)}" if name in plan.fields else f"NULL::VARCHAR AS {quoted(name)}"
+        for name in _field_names()
+    )
+    items = f"CAST({plan.items} AS {sql_type(ITEMS)})"
+    return (
+        f"file_no, row_number, element, problem, identifiers, {raw}, {items} AS items, {plan.is_machine} AS is_machine"
+    )
+
+
+def _wire_checks_sql(plan: Plan) -> str:
+    return _first_of(plan.checks, before="WHEN problem IS NOT NULL THEN problem")
+
+
+def _first_of(checks: Sequence[Check], before: str) -> str:
+    branches = " ".join(f"WHEN {check.failing} THEN {literal(check.code)}" for check in checks)
+    return f"CASE {before} {branches} END"
+
+
+def _typed_sql(plan: Plan) -> str:
+    typed = [f"{_cast(plan.fields.get(name), name)} AS {quoted(name)}" for name in _typed_names()]
+    wrong = " ".join(
+        f"WHEN nullif({quoted(name)}, '') IS NOT NULL AND ({_cast(plan.fields[name], name)}) IS NULL "
+        f"THEN {literal(f'wrong_type_{name}')}"
+        for name in _typed_names()
+        if name in plan.fields
+    )
+    code = f"COALESCE(wire_code, CASE {wrong} END)" if wrong else "wire_code"
+    return f"* REPLACE ({', '.join(typed)}), {code} AS typed_code"
+
+
+def _cast(found: Field | None, name: str) -> str:
+    kind = "TIMESTAMPTZ" if name in (*_EXTRA_TIMES, *_of_type(INSTANT)) else _number_type(name)
+    if found is None:
+        return f"NULL::{kind}"
+    template = found.cast or f"TRY_CAST({{raw}} AS {kind})"
+    return template.replace("{raw}", f"nullif({quoted(name)}, '')")
+
+
+def _number_type(name: str) -> str:
+    return "DECIMAL(18,4)" if name in _of_type(MONEY) else "DOUBLE"
+
+
+def _times_sql() -> str:
+    """When it happened, from the four raw times, and how that was obtained (wire formats: clock skew, future times)."""
+    skewed = f"abs(epoch_us(received_at) - epoch_us(sent_at)) > epoch_us({_SKEW})"
+    basis = f"""CASE
+        WHEN occurred_at IS NOT NULL THEN 'occurred'
+        WHEN original_at IS NOT NULL AND {skewed} THEN 'corrected'
+        WHEN original_at IS NOT NULL THEN 'occurred'
+        WHEN sent_at IS NOT NULL THEN 'sent'
+        WHEN received_at IS NOT NULL THEN 'received'
+    END"""
+    moment = f"""COALESCE(
+        occurred_at,
+        CASE WHEN {skewed} THEN original_at + (received_at - sent_at) ELSE original_at END,
+        sent_at,
+        received_at
+    )"""
+    return f"{basis} AS said_basis, {moment} AS said_at, said_at > received_at + {_FUTURE} AS is_future"
+
+
+def _keyed_sql(plan: Plan) -> str:
+    if "event_id" in plan.fields:
+        return "SELECT * FROM timed"
+    # Without an id of the source, the same lines of one file are distinct, the same file again is a duplicate.
+    content = "to_json(COLUMNS(* EXCLUDE (file_no, row_number, element, problem, event_id)))"
+    return f"""
+        SELECT * REPLACE (content || '-' || row_number() OVER (
+            PARTITION BY file_no, content ORDER BY row_number, element
+        ) AS event_id)
+        FROM (SELECT *, left(sha256(concat_ws('|', {content})), 32) AS content FROM timed)
+    """
+
+
+def _complete_sql(batch: Batch, identity: IdentitySettings) -> str:
+    ingested = f"TIMESTAMPTZ {literal(batch.ingested_at.isoformat())}"
+    missing = """CASE
+        WHEN COALESCE(event_id, '') = '' THEN 'missing_event_id'
+        WHEN COALESCE(event_name, '') = '' THEN 'missing_event_name'
+        WHEN said_at IS NULL THEN 'missing_time'
+    END"""
+    given = f"""
+        {literal(batch.source)} AS source,
+        {literal(batch.connector)} AS connector,
+        {key_sql(literal(batch.source), "event_id")} AS interaction_id,
+        {anchor_sql("identifiers", identity.priorities)} AS anchor,
+        {literal(batch.batch_id)} AS batch_id,
+        {batch.commit_seq}::BIGINT AS commit_seq,
+        {ingested} AS ingested_at,
+        received_at IS NULL AS is_received_assigned,
+        CASE WHEN is_future THEN 'received' ELSE said_basis END AS time_basis,
+        COALESCE(typed_code, {missing}) AS reason_code
+    """
+    return f"""* EXCLUDE (received_at, occurred_at, properties),
+        CASE WHEN is_future THEN received_at ELSE said_at END AS occurred_at,
+        COALESCE(received_at, {ingested}) AS received_at,
+        properties::JSON AS properties,
+        {given}"""

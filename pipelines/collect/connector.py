@@ -1,0 +1,67 @@
+"""What a connector is: one system's wire format as SQL expressions over its records."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column as the source gives it: `raw` is a VARCHAR expression over the records.
+
+    `cast` turns `{raw}` into the column's type, NULL where it cannot; empty means TRY_CAST. A value that is there
+    but does not cast is a rejection, never a NULL.
+    """
+
+    raw: str
+    cast: str = ""
+
+
+EPOCH_SECONDS = "make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DECIMAL(20,6)) * 1000000 AS BIGINT))"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A wire check: `failing` is a predicate over the records, `reason` what is wrong and the mend."""
+
+    code: str
+    failing: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the records of one split become interactions.
+
+    `records` is a query over the relation `input` that gives file_no, row_number, element, problem (a reason code
+    or NULL) and whatever the expressions use. `fields` holds an expression per column of `interactions`, and for
+    times also `original_at` (device time, corrected for clock skew) and `sent_at`. Without `event_id` the id is a
+    hash of the content and its occurrence in the file. `identifiers` are (kind, value) expressions,
+    `identifier_lists` expressions of type {kind, value}[]. `items` and `is_machine` are typed expressions.
+    `whole_records` is a cheaper query for an input of which no payload makes the predicate `may_divide` true.
+    """
+
+    records: str
+    fields: Mapping[str, Field]
+    whole_records: str = ""
+    may_divide: str = "TRUE"
+    identifiers: Sequence[tuple[str, str]] = ()
+    identifier_lists: Sequence[str] = ()
+    items: str = "NULL"
+    is_machine: str = "FALSE"
+    checks: Sequence[Check] = ()
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A connector: what it reads, the channels it knows, and its plan.
+
+    `plan(mapping, columns)` gives the plan; connectors of the `json` framing ignore both arguments. `accepts` are
+    the endings of files that it reads, apart from .gz and .zst.
+    """
+
+    doc: str
+    channels: tuple[str, ...]
+    framing: Literal["json", "table"]
+    plan: Callable[[str, Sequence[str]], Plan]
+    accepts: tuple[str, ...] = field(default=(".json", ".jsonl", ".ndjson"))

@@ -1,0 +1,213 @@
+"""Segment's spec (also RudderStack and Jitsu clients): JSON lines of single calls and batches.
+
+Source: Segment Spec (Common Fields, Track, Identify, Alias; E-commerce v2, Email).
+"""
+
+from pipelines.collect.connector import Check, Connector, Field, Plan
+from pipelines.collect.json_records import (
+    JsonFormat,
+    first_sql,
+    is_object_sql,
+    joined_sql,
+    members_sql,
+    unknown_members_sql,
+)
+from schemas.vocabulary import DELIVERED_SIGNS, FAILED_SIGNS, SENT_SIGNS, contact_events
+
+CALLS = ("identify", "track", "page", "screen", "group", "alias")
+_KNOWN = {
+    "type": "VARCHAR",
+    "messageId": "VARCHAR",
+    "userId": "VARCHAR",
+    "anonymousId": "VARCHAR",
+    "previousId": "VARCHAR",
+    "event": "VARCHAR",
+    "timestamp": "VARCHAR",
+    "originalTimestamp": "VARCHAR",
+    "sentAt": "VARCHAR",
+    "receivedAt": "VARCHAR",
+    "context": "JSON",
+    "properties": "JSON",
+    "traits": "JSON",
+}
+_PROPERTIES = {
+    "revenue": "VARCHAR",
+    "total": "VARCHAR",
+    "value": "VARCHAR",
+    "currency": "VARCHAR",
+    "quantity": "VARCHAR",
+    "product_id": "VARCHAR",
+    "category": "VARCHAR",
+    "order_id": "VARCHAR",
+    "products": "JSON",
+    "campaign_id": "VARCHAR",
+    "offer_id": "VARCHAR",
+    "decision_id": "VARCHAR",
+    "contact_id": "VARCHAR",
+    "message_id": "VARCHAR",
+}
+_FORMAT = JsonFormat(
+    known=_KNOWN,
+    nested={
+        "p": ("properties", _PROPERTIES),
+        "c": ("context", {"channel": "VARCHAR", "externalIds": "JSON"}),
+        "t": ("traits", {"email": "VARCHAR", "phone": "VARCHAR"}),
+    },
+    batch="batch",
+    envelope={"batch_sent_at": "sentAt", "batch_received_at": "receivedAt"},
+)
+
+# Spec names that the e-mail channel has under a canonical name of its own.
+_ALIASES = {
+    "email_link_clicked": "email_clicked",
+    "email_marked_as_spam": "email_complained",
+    "unsubscribed": "email_unsubscribed",
+}
+_CHANNELS = {
+    "browser": "web",
+    "client": "web",
+    "server": "web",
+    "mobile": "app",
+    "ios": "app",
+    "android": "app",
+}
+_COMPANY_EVENTS = contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS)
+
+_SPLIT_CAMEL = r"regexp_replace(r.event, '([\p{Ll}\p{N}])(\p{Lu})', '\1_\2', 'g')"
+_ANY_NAME = rf"trim(regexp_replace(lower({_SPLIT_CAMEL}), '[^\p{{L}}\p{{N}}]+', '_', 'g'), '_')"
+# Nearly all names are plain words, "Product Viewed" or "product_viewed": one test is cheaper than two replacements.
+_PLAIN_NAME = "'[A-Z]?[a-z0-9]+([ _][A-Z]?[a-z0-9]+)*'"
+_SNAKE = (
+    f"CASE WHEN regexp_full_match(r.event, {_PLAIN_NAME}) THEN replace(lower(r.event), ' ', '_') ELSE {_ANY_NAME} END"
+)
+_ITEM = """{
+    'product_id': COALESCE(product.product_id, product.sku),
+    'category': product.category,
+    'quantity': TRY_CAST(product.quantity AS DECIMAL(18,4)),
+    'amount': CAST(TRY_CAST(product.price AS DECIMAL(18,4))
+        * COALESCE(TRY_CAST(product.quantity AS DOUBLE), 1) AS DECIMAL(18,4))
+}"""
+_PRODUCT = '[{"product_id":"VARCHAR","sku":"VARCHAR","category":"VARCHAR","quantity":"VARCHAR","price":"VARCHAR"}]'
+_PRODUCTS = f"CASE WHEN {first_sql('p.products')} = '[' THEN from_json(p.products, '{_PRODUCT}') END"
+_BAD_PRODUCT = """
+    (product.quantity IS NOT NULL AND TRY_CAST(product.quantity AS DECIMAL(18,4)) IS NULL)
+    OR (product.price IS NOT NULL AND TRY_CAST(product.price AS DECIMAL(18,4)) IS NULL)
+"""
+
+
+def _cases(expression: str, mapping: dict[str, str]) -> str:
+    branches = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in mapping.items())
+    return f"CASE {expression} {branches} ELSE {expression} END"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+# What has no column stays unchanged: the event's own properties at the top, the other fields by their names.
+_REST = joined_sql(
+    members_sql("r.properties"),
+    "'\"context\":' || r.context",
+    "'\"traits\":' || r.traits",
+    unknown_members_sql(_KNOWN),
+)
+_FROM_COMPANY = f"event_name IN ({_listed(_COMPANY_EVENTS)})"
+
+
+def _named_sql(records: str) -> str:
+    """The records with the event's canonical name."""
+    return f"""
+        WITH records AS ({records}),
+        snake AS (
+            SELECT *, CASE WHEN r.type = 'track' THEN {_SNAKE} ELSE r.type END AS snake_name
+            FROM records
+        )
+        SELECT *, {_cases("snake_name", _ALIASES)} AS event_name
+        FROM snake
+    """
+
+
+_PLAN = Plan(
+    records=_named_sql(_FORMAT.records_sql()),
+    whole_records=_named_sql(_FORMAT.whole_records_sql()),
+    may_divide=_FORMAT.may_divide_sql(),
+    fields={
+        "event_id": Field("r.messageId"),
+        "event_name": Field("event_name"),
+        "channel": Field(
+            "CASE WHEN starts_with(event_name, 'email_') THEN 'email' "
+            f"ELSE COALESCE({_cases('lower(c.channel)', _CHANNELS)}, 'web') END"
+        ),
+        "direction": Field(f"CASE WHEN {_FROM_COMPANY} THEN 'outbound' ELSE 'inbound' END"),
+        "initiator": Field(f"CASE WHEN {_FROM_COMPANY} THEN 'company' ELSE 'customer' END"),
+        "occurred_at": Field("r.timestamp"),
+        "original_at": Field("r.originalTimestamp"),
+        "sent_at": Field("COALESCE(r.sentAt, batch_sent_at)"),
+        "received_at": Field("COALESCE(r.receivedAt, batch_received_at)"),
+        "amount": Field("COALESCE(p.revenue, p.total, p.value)"),
+        "currency": Field("upper(p.currency)"),
+        "quantity": Field("p.quantity"),
+        "product_id": Field("p.product_id"),
+        "category": Field("p.category"),
+        "order_id": Field("p.order_id"),
+        "campaign_id": Field("p.campaign_id"),
+        "offer_id": Field("p.offer_id"),
+        "decision_id": Field("p.decision_id"),
+        "contact_id": Field("COALESCE(p.contact_id, p.message_id)"),
+        "properties": Field(_REST),
+    },
+    identifiers=(
+        ("'user_id'", "r.userId"),
+        ("'anonymous_id'", "r.anonymousId"),
+        ("'anonymous_id'", "r.previousId"),
+        ("'email'", "CASE WHEN r.type = 'identify' THEN t.email END"),
+        ("'phone'", "CASE WHEN r.type = 'identify' THEN t.phone END"),
+    ),
+    identifier_lists=(
+        f"""CASE WHEN {first_sql("c.externalIds")} = '[' THEN list_transform(
+            from_json(c.externalIds, '[{{"id":"VARCHAR","type":"VARCHAR"}}]'),
+            lambda external: {{'kind': external.type, 'value': external.id}}
+        ) END""",
+    ),
+    items=f"CASE WHEN p.products IS NOT NULL THEN list_transform({_PRODUCTS}, lambda product: {_ITEM}) END",
+    checks=(
+        Check(
+            "unknown_call",
+            f"r.type IS NULL OR r.type NOT IN ({_listed(CALLS)})",
+            f"the field 'type' is none of {', '.join(CALLS)}; send a call of Segment's spec",
+        ),
+        Check(
+            "missing_event_name",
+            "r.type = 'track' AND COALESCE(r.event, '') = ''",
+            "a track call has no 'event'; name what happened",
+        ),
+        Check(
+            "missing_event_id",
+            "COALESCE(r.messageId, '') = ''",
+            "'messageId' is missing; the client must set it",
+        ),
+        Check(
+            "wrong_type_object",
+            f"NOT ({is_object_sql('r.properties')} AND {is_object_sql('r.context')} AND {is_object_sql('r.traits')})",
+            "'properties', 'context' or 'traits' is not an object; send {} instead",
+        ),
+        Check(
+            "wrong_type_items",
+            f"CASE WHEN p.products IS NOT NULL THEN {first_sql('p.products')} NOT IN ('[', 'n') "
+            f"OR len(list_filter({_PRODUCTS}, lambda product: {_BAD_PRODUCT})) > 0 END",
+            "'products' is not an array of products with numbers as price and quantity; mend the tracking plan",
+        ),
+        Check(
+            "missing_identifier",
+            "len(identifiers) = 0",
+            "there is no usable 'userId', 'anonymousId' or external id; set one of them",
+        ),
+    ),
+)
+
+CONNECTOR = Connector(
+    doc="Segment's spec: JSON lines, single calls and batches (also RudderStack and Jitsu clients)",
+    channels=("web", "app", "email"),
+    framing="json",
+    plan=lambda _mapping, _columns: _PLAN,
+)

@@ -1,0 +1,163 @@
+"""JSON payloads as records: a line holds one record, an array of records, or a batch in an envelope."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipelines.collect.text_lines import BLANK
+from schemas.table import literal, quoted
+
+Structure = Mapping[str, str]
+
+_FIRST_CHARACTERS = 64
+_FEW = 3  # fields, up to which it pays to look for their names before parsing
+
+
+@dataclass(frozen=True)
+class JsonFormat:
+    """The known fields of a record and how a payload divides into records.
+
+    `known` are the top-level fields, read as `r`, each VARCHAR or JSON. `nested` reads a JSON field of `r` further:
+    name -> (field, structure). `batch` is the top-level field that holds an array of records; `envelope` are fields
+    beside it that each of its records shares: name -> field.
+    """
+
+    known: Structure
+    nested: Mapping[str, tuple[str, Structure]] = field(default_factory=dict)
+    batch: str | None = None
+    envelope: Mapping[str, str] = field(default_factory=dict)
+
+    def records_sql(self) -> str:
+        """A query over `input` (file_no, row_number, payload, problem): records with `r`, nested names and envelope.
+
+        Each record is parsed once; a batch is parsed once more, to divide it.
+        """
+        return self._parsed_sql(f"""
+            WITH marked AS (
+                SELECT *, {self._is_batch()} AS is_batch
+                FROM input
+                WHERE problem IS DISTINCT FROM '{BLANK}'
+            ),
+            divided AS (
+                SELECT file_no, row_number, problem, {self._envelope_sql()} {self._members_sql()} AS members
+                FROM marked
+            )
+            SELECT * EXCLUDE (members), unnest(members) AS record, unnest(range(len(members)))::INTEGER AS element
+            FROM divided
+        """)
+
+    def whole_records_sql(self) -> str:
+        """The same, where `may_divide_sql` is false for all payloads: each is one record."""
+        envelope = "".join(f"NULL::VARCHAR AS {quoted(name)}, " for name in self.envelope)
+        return self._parsed_sql(f"""
+            SELECT file_no, row_number, problem, {envelope} payload AS record, 0::INTEGER AS element
+            FROM input
+            WHERE problem IS DISTINCT FROM '{BLANK}'
+        """)
+
+    def may_divide_sql(self) -> str:
+        """A cheap predicate over `input`, true where a payload may hold several records: an array, a batch's name."""
+        name = literal(f'"{self.batch}"')
+        batch = f" OR contains(payload, {name})" if self.batch else ""
+        return f"payload[1] IN ('[', ' ', '\t'){batch}"
+
+    def _parsed_sql(self, elements: str) -> str:
+        nested = "".join(
+            f", {_nested_sql(f'r.{quoted(source)}', known)} AS {quoted(name)}"
+            for name, (source, known) in self.nested.items()
+        )
+        return f"""
+            WITH elements AS ({elements}),
+            parsed AS (
+                SELECT * EXCLUDE (problem), TRY(json_transform(record, {_structure(self.known)})) AS r,
+                    CASE
+                        WHEN problem IS NOT NULL THEN problem
+                        WHEN r IS NULL AND NOT json_valid(record) THEN 'bad_json'
+                        WHEN record[1] <> '{{' AND ltrim(record[1:{_FIRST_CHARACTERS}])[1] <> '{{' THEN 'not_an_object'
+                    END AS problem
+                FROM elements
+            )
+            SELECT *{nested}
+            FROM parsed
+        """
+
+    def _members_sql(self) -> str:
+        """The records of a payload as VARCHAR[]: those of its array or batch, else the payload itself."""
+        batch = ""
+        if self.batch is not None:
+            path = literal(f"$.{self.batch}")
+            batch = f"WHEN is_batch THEN from_json(json_extract(payload, {path}), '[\"JSON\"]')::VARCHAR[]"
+        return f"""CASE
+            WHEN problem IS NOT NULL THEN [NULL]
+            WHEN payload[1] IN ('[', ' ', '\t') AND ltrim(payload)[1] = '[' AND json_valid(payload)
+                THEN from_json(payload, '["JSON"]')::VARCHAR[]
+            {batch}
+            ELSE [payload]
+        END"""
+
+    def _is_batch(self) -> str:
+        if self.batch is None:
+            return "FALSE"
+        # The search for the name is cheap, and nearly every payload is one record.
+        name, path = literal(f'"{self.batch}"'), literal(f"$.{self.batch}")
+        return (
+            f"CASE WHEN contains(payload, {name}) AND json_valid(payload) "
+            f"THEN json_type(payload, {path}) = 'ARRAY' ELSE FALSE END"
+        )
+
+    def _envelope_sql(self) -> str:
+        return "".join(
+            f"CASE WHEN is_batch THEN json_extract_string(payload, {literal(f'$.{source}')}) END AS {quoted(name)}, "
+            for name, source in self.envelope.items()
+        )
+
+
+def _nested_sql(value: str, known: Structure) -> str:
+    parsed = f"json_transform({value}, {_structure(known)})"
+    if len(known) > _FEW:
+        return parsed
+    quotes = [literal(f'"{name}"') for name in known]
+    named = " OR ".join(f"contains({value}, {name})" for name in quotes)
+    return f"CASE WHEN {named} THEN {parsed} END"
+
+
+def rest_sql(known: Structure, kept: tuple[str, ...] = ()) -> str:
+    """The record without its `known` fields (except those `kept`), as JSON; NULL for what is no record."""
+    removed = {name: None for name in known if name not in kept}
+    return f"CASE WHEN r IS NOT NULL THEN json_merge_patch(record, {literal(json.dumps(removed))}) END"
+
+
+def joined_sql(*members: str) -> str:
+    """One JSON object of `members`: expressions for text like `"a":1,"b":2`, NULL or empty if none; NULL if all are."""
+    listed = ", ".join(f"nullif({member}, '')" for member in members)
+    return f"nullif(concat('{{', concat_ws(',', {listed}), '}}'), '{{}}')"
+
+
+def members_sql(value: str) -> str:
+    """The text between the braces of a JSON object expression; NULL for what is no object."""
+    text = f"({value})::VARCHAR"
+    return f"CASE WHEN {first_sql(value)} = '{{' THEN substr({text}, 2, length({text}) - 2) END"
+
+
+def unknown_members_sql(known: Structure) -> str:
+    """The members of `record` that are not `known`, as text between braces.
+
+    Counting the keys is cheap, and most records have none but known ones.
+    """
+    counted = " + ".join(f"(r.{quoted(name)} IS NOT NULL)::INTEGER" for name in known)
+    keys = "CASE WHEN r IS NOT NULL THEN len(json_keys(record)) END"
+    return f"CASE WHEN {keys} > {counted} THEN {members_sql(rest_sql(known))} END"
+
+
+def first_sql(value: str) -> str:
+    """The first character of a JSON expression's text, which tells its type."""
+    return f"(({value})::VARCHAR)[1]"
+
+
+def is_object_sql(value: str) -> str:
+    """TRUE where a JSON expression is absent, null or an object: what a nested structure can be read from."""
+    return f"({value} IS NULL OR {first_sql(value)} IN ('{{', 'n'))"
+
+
+def _structure(known: Structure) -> str:
+    return literal(json.dumps(dict(known)))

@@ -1,0 +1,291 @@
+"""One split of landed files becomes a staged Parquet file of interactions and one of rejections, in DuckDB alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from expectations.suites.interactions import SUITE
+from pipelines.collect.compose import Batch, interactions_sql, reason_sentences
+from pipelines.collect.connector import Plan
+from pipelines.collect.connectors import connectors
+from pipelines.collect.delimited import check_names, header, read_delimited
+from pipelines.collect.mapping import parse_mapping
+from pipelines.collect.text_lines import read_lines
+from schemas.copies import content_sql, winner_order_sql
+from schemas.keys import key_sql
+from schemas.table import literal, quoted
+from schemas.tables import tables
+from warehouse.extensions import session
+from warehouse.settings import Settings
+
+PART_BYTES = 128 * 1024 * 1024
+PART_ROWS = 500_000
+MAX_PARTS = 100_000  # of one split: parts are numbered without gaps between workers
+ROW_GROUP = 100_000
+_PARQUET = f"(FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP})"
+
+
+@dataclass(frozen=True)
+class SplitFile:
+    """A landed file within a split."""
+
+    file_id: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Landed files that are parsed together: one connector, source and mapping."""
+
+    number: int
+    batch: Batch
+    mapping: str | None
+    files: tuple[SplitFile, ...]
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """Conservation of one file within a part: received = accepted + rejected."""
+
+    file_id: str
+    received: int
+    accepted: int
+
+
+@dataclass(frozen=True)
+class StagedPart:
+    """What a part of a split became: Parquet files, None where they would be empty.
+
+    `interactions` are sorted by time; `losers` are copies that lost against another copy of the part.
+    """
+
+    number: int
+    interactions: str | None
+    losers: str | None
+    rejections: str | None
+    counts: tuple[FileCount, ...]
+
+
+def stage_split(split: Split, staging: Path, settings: Settings, temporary: Path) -> Iterator[StagedPart]:
+    """Parse, validate and stage `split`, in parts of bounded size; what cannot be read becomes rejections.
+
+    Raises UsageError where a mapping does not fit its file, RapportError where the session cannot be opened.
+    """
+    con = session(settings, temporary)
+    try:
+        _register_files(con, split)
+        for number, plan in enumerate(_parts(con, split), start=split.number * MAX_PARTS):
+            if plan is None:
+                sentences = _all_unreadable(con)
+            else:
+                sql = interactions_sql(plan, split.batch, settings.identity, SUITE.rules)
+                con.execute(f"CREATE OR REPLACE TEMP TABLE checked AS {sql}")
+                sentences = reason_sentences(plan, SUITE.rules)
+            yield _write(con, split.batch, number, staging, sentences)
+    finally:
+        con.close()
+
+
+def _register_files(con: duckdb.DuckDBPyConnection, split: Split) -> None:
+    ids = [file.file_id for file in split.files]
+    numbers = pa.array(range(len(ids)), pa.int32())
+    con.register("files", pa.table({"file_no": numbers, "file_id": pa.array(ids, pa.string())}))
+
+
+def _parts(con: duckdb.DuckDBPyConnection, split: Split) -> Iterator[Plan | None]:
+    """For each part, make the relation `input` and give the plan that reads it; None for a file that is no table."""
+    connector = connectors()[split.batch.connector]
+    paths = [Path(file.path) for file in split.files]
+    if connector.framing == "json":
+        yield from _json_parts(con, connector.plan("", ()), iter(read_lines(paths)))
+        return
+    mapping = parse_mapping(split.mapping or "")
+    is_parquet = mapping.format == "parquet" or (not mapping.format and paths[0].suffix == ".parquet")
+    try:
+        if is_parquet:
+            columns, count = _describe_parquet(con, paths[0])
+        else:
+            columns, rows = header(paths[0], mapping.delimiter), read_delimited(paths[0], mapping.delimiter)
+    except (pa.ArrowInvalid, duckdb.InvalidInputException, duckdb.IOException):
+        yield None
+        return
+    plan = connector.plan(split.mapping or "", columns)
+    yield from _parquet_parts(con, plan, paths[0], count) if is_parquet else _arrow_parts(con, plan, rows)
+
+
+def _json_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: Iterator[pa.RecordBatch]) -> Iterator[Plan]:
+    while (first := next(batches, None)) is not None:
+        part = pa.Table.from_batches(_up_to(PART_BYTES, batches, first))
+        con.register("input", part)
+        divided = con.execute(f"SELECT 1 FROM input WHERE {plan.may_divide} LIMIT 1").fetchone()
+        yield plan if divided or not plan.whole_records else replace(plan, records=plan.whole_records)
+
+
+def _arrow_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: pa.RecordBatchReader) -> Iterator[Plan]:
+    iterator = iter(batches)
+    while (first := next(iterator, None)) is not None:
+        limited = _up_to(PART_BYTES, iterator, first) if "event_id" in plan.fields else chain([first], iterator)
+        con.register("input", pa.RecordBatchReader.from_batches(batches.schema, limited))
+        yield plan
+
+
+def _up_to(limit: int, batches: Iterator[pa.RecordBatch], first: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    yield first
+    size = first.nbytes
+    while size < limit and (batch := next(batches, None)) is not None:
+        yield batch
+        size += batch.nbytes
+
+
+def _describe_parquet(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[list[str], int]:
+    scan = f"read_parquet({literal(str(path))})"
+    columns = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
+    check_names(columns)
+    row = con.execute(f"SELECT COUNT(*) FROM {scan}").fetchone()
+    return columns, int(row[0]) if row else 0
+
+
+def _parquet_parts(con: duckdb.DuckDBPyConnection, plan: Plan, path: Path, count: int) -> Iterator[Plan]:
+    step = PART_ROWS if "event_id" in plan.fields else max(count, 1)
+    for start in range(0, count, step):
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW input AS SELECT 0::INTEGER AS file_no, file_row_number + 1 AS row_number, "
+            "NULL::VARCHAR AS problem, * EXCLUDE (file_row_number) "
+            f"FROM read_parquet({literal(str(path))}, file_row_number = TRUE) "
+            f"WHERE file_row_number >= {start} AND file_row_number < {start + step}"
+        )
+        yield plan
+
+
+def _all_unreadable(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Bytes that cannot be divided count as one record, refused."""
+    names = tables()["interactions"].column_names
+    empty = ", ".join(f"NULL AS {quoted(name)}" for name in names if name not in ("file_id", "row_number", "element"))
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE checked AS "
+        f"SELECT file_id, 0::BIGINT AS row_number, 0 AS element, {empty}, 'unreadable_file' AS reason_code FROM files"
+    )
+    return reason_sentences(Plan(records="", fields={}), ())
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, batch: Batch, number: int, staging: Path, sentences: dict[str, str]
+) -> StagedPart:
+    counted = con.execute(
+        "SELECT file_id, COUNT(*), COUNT(*) FILTER (WHERE reason_code IS NULL) "
+        "FROM checked GROUP BY file_id ORDER BY file_id"
+    ).fetchall()
+    counts = tuple(FileCount(*row) for row in counted)
+    accepted = sum(count.accepted for count in counts)
+    received = sum(count.received for count in counts)
+    good, bad, lost = (staging / f"{number:010d}.{kind}" for kind in ("parquet", "rejections.parquet", "lost.parquet"))
+    has_losers = bool(accepted) and _take_losers(con, lost)
+    if accepted:
+        columns = ", ".join(quoted(name) for name in tables()["interactions"].column_names)
+        con.execute(
+            f"COPY (SELECT {columns} FROM checked WHERE reason_code IS NULL ORDER BY occurred_at) "
+            f"TO {literal(str(good))} {_PARQUET}"
+        )
+    if received > accepted:
+        _write_rejections(con, batch, sentences, bad)
+    return StagedPart(
+        number=number,
+        interactions=str(good) if accepted else None,
+        losers=str(lost) if has_losers else None,
+        rejections=str(bad) if received > accepted else None,
+        counts=counts,
+    )
+
+
+def _take_losers(con: duckdb.DuckDBPyConnection, target: Path) -> bool:
+    """Leave one copy of each event in `checked`; the others, where they say something else, go to `target`.
+
+    Most retries stand near each other, so nearly all copies are found here, while their rows are at hand. A copy
+    that loses against another of its part loses against all copies. Gives whether `target` was written.
+    """
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE repeated AS
+        SELECT rowid AS place, *
+        FROM checked
+        WHERE reason_code IS NULL AND interaction_id IN (
+            SELECT interaction_id FROM checked WHERE reason_code IS NULL GROUP BY interaction_id HAVING COUNT(*) > 1
+        )
+    """)
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE beaten AS
+        SELECT * EXCLUDE (reason_code),
+            content <> first(content) OVER copies AS is_different,
+            row_number() OVER (PARTITION BY source, event_id, content ORDER BY place) = 1 AS is_first
+        FROM (SELECT *, {content_sql()} AS content FROM repeated)
+        WINDOW copies AS (
+            PARTITION BY source, event_id ORDER BY {winner_order_sql()}, file_id, row_number, element
+        )
+        QUALIFY row_number() OVER copies > 1
+    """)
+    con.execute("DELETE FROM checked WHERE rowid IN (SELECT place FROM beaten)")
+    written = con.execute(f"""
+        COPY (
+            SELECT * EXCLUDE (place, content, is_different, is_first, commit_seq), content AS content_sha256
+            FROM beaten
+            WHERE is_different AND is_first
+        ) TO {literal(str(target))} (FORMAT parquet)
+    """).fetchone()
+    return bool(written and written[0])
+
+
+def _write_rejections(con: duckdb.DuckDBPyConnection, batch: Batch, sentences: dict[str, str], target: Path) -> None:
+    con.register("sentences", _named(sentences))
+    identity = key_sql("c.file_id", "c.row_number::VARCHAR", "c.element::VARCHAR", "c.reason_code")
+    con.execute(f"""
+        COPY (
+            SELECT {identity} AS rejection_id, {literal(batch.connector)} AS connector,
+                {literal(batch.source)} AS source, c.reason_code, s.reason,
+                CASE WHEN s.is_rule THEN 'validate' ELSE 'collect' END AS stage,
+                c.file_id, c.row_number, c.element,
+                TIMESTAMPTZ {literal(batch.ingested_at.isoformat())} AS rejected_at,
+                {literal(batch.batch_id)} AS batch_id, {batch.commit_seq}::BIGINT AS commit_seq
+            FROM checked AS c
+            JOIN sentences AS s USING (reason_code)
+            WHERE c.reason_code IS NOT NULL
+            ORDER BY c.file_id, c.row_number, c.element
+        ) TO {literal(str(target))} (FORMAT parquet)
+    """)
+
+
+def _named(sentences: dict[str, str]) -> pa.Table:
+    rules = {rule.code for rule in SUITE.rules}
+    return pa.table(
+        {
+            "reason_code": pa.array(list(sentences), pa.string()),
+            "reason": pa.array(list(sentences.values()), pa.string()),
+            "is_rule": pa.array([code in rules for code in sentences], pa.bool_()),
+        }
+    )
+
+
+def plan_splits(files: Sequence[tuple[SplitFile, Batch, str | None, int]], limit_bytes: int) -> list[Split]:
+    """Group landed files (file, batch, mapping, size) into splits of one connector, source and mapping.
+
+    JSON files share a split up to `limit_bytes`; files of columns stand alone, as each has a header of its own.
+    """
+    splits: list[Split] = []
+    size = 0
+    for file, batch, mapping, size_bytes in files:
+        last = splits[-1] if splits else None
+        joins = (
+            last is not None
+            and connectors()[batch.connector].framing == "json"
+            and (last.batch, last.mapping) == (batch, mapping)
+            and size + size_bytes <= limit_bytes
+        )
+        if joins and last is not None:
+            splits[-1] = Split(last.number, batch, mapping, (*last.files, file))
+            size += size_bytes
+        else:
+            splits.append(Split(len(splits), batch, mapping, (file,)))
+            size = size_bytes
+    return splits
