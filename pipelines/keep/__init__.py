@@ -1,0 +1,1 @@
+"""Keep: one winning copy of each event, exact rollups."""

@@ -1,0 +1,68 @@
+"""Finding copies by the 64-bit prefixes of their keys: pure functions on arrays. A hit is only a candidate."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.key_index import Days, Keys, Segment, key_prefixes
+
+RANGES = 16
+_SHIFT = np.uint64(60)
+NO_DAY = -(2**31)
+
+KEYS = pa.schema([("key", pa.uint64()), ("part", pa.int64()), ("row", pa.int64())])
+CANDIDATES = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("day", pa.int32())])
+
+
+def part_keys(path: Path) -> Keys:
+    """The key prefix of each row of a staged file, in the order of the file."""
+    ids = pq.read_table(path, columns=["interaction_id"], use_threads=False)["interaction_id"]
+    return key_prefixes(ids.combine_chunks())
+
+
+def by_range(part: int, keys: Keys) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The keys of a part with their rows, one batch (schema KEYS, sorted by key) per range of keys."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    bounds = np.searchsorted(ordered >> _SHIFT, np.arange(RANGES + 1, dtype=np.uint64))
+    for number in range(RANGES):
+        chosen = slice(bounds[number], bounds[number + 1])
+        rows = order[chosen]
+        if len(rows):
+            parts = np.full(len(rows), part, dtype=np.int64)
+            yield number, pa.record_batch([ordered[chosen], parts, rows], schema=KEYS)
+
+
+def candidates(batches: Iterable[pa.RecordBatch], history: Sequence[Segment]) -> pa.RecordBatch:
+    """The rows of one range whose key stands twice in the run or is in `history` (schema CANDIDATES).
+
+    `day` is a day on which history has the key, NO_DAY where it has none.
+    """
+    table = pa.Table.from_batches(list(batches), schema=KEYS)
+    keys = table["key"].to_numpy()
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    is_repeated = np.zeros(len(ordered), dtype=bool)
+    is_repeated[1:] = ordered[1:] == ordered[:-1]
+    is_repeated[:-1] |= is_repeated[1:]
+    days = _known_days(ordered, history)
+    chosen = is_repeated | (days != NO_DAY)
+    places = order[chosen]
+    columns = [table["part"].to_numpy()[places], table["row"].to_numpy()[places], days[chosen]]
+    return pa.record_batch(columns, schema=CANDIDATES)
+
+
+def _known_days(ordered: Keys, history: Sequence[Segment]) -> Days:
+    days = np.full(len(ordered), NO_DAY, dtype=np.int32)
+    for segment in history if len(ordered) else ():
+        known = segment.keys()
+        low, high = np.searchsorted(known, ordered[[0, -1]], side="left")
+        known = known[low : high + 1]
+        if len(known):
+            places = np.minimum(np.searchsorted(known, ordered), len(known) - 1)
+            hits = known[places] == ordered
+            days[hits] = segment.days()[low : low + len(known)][places[hits]]
+    return days

@@ -1,0 +1,50 @@
+"""Orders, from whole orders or from lines that share an order id; refunds and cancellations beside them."""
+
+from pipelines.keep.rollup import Rollup
+from schemas.vocabulary import ORDER_EVENTS, REFUND_EVENTS
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+_IS_ORDER = f"event_name IN ({_listed(ORDER_EVENTS)})"
+_ID = "COALESCE(order_id, 'event:' || event_id)"
+
+ROLLUP = Rollup(
+    doc="orders, from whole orders or from lines, with what was refunded",
+    keys=("source", "order_id"),
+    select=f"""
+        WITH lines AS (
+            SELECT * EXCLUDE (order_id), {_ID} AS order_id, {_IS_ORDER} AS is_order
+            FROM {{rows}}
+            WHERE event_name IN ({_listed(ORDER_EVENTS + REFUND_EVENTS)})
+        )
+        SELECT source, order_id,
+            arg_min(anchor, {{'priority': {{priority}}, 'anchor': anchor}}) FILTER (WHERE anchor IS NOT NULL) AS anchor,
+            MIN(channel) FILTER (WHERE is_order) AS channel,
+            MIN(occurred_at) FILTER (WHERE is_order) AS ordered_at,
+            MAX(occurred_at) FILTER (WHERE is_order) AS completed_at,
+            CAST(COALESCE(SUM(GREATEST(len(items), 1)) FILTER (WHERE is_order), 0) AS BIGINT) AS line_count,
+            CAST(SUM({{amount}}) FILTER (WHERE is_order) AS DECIMAL(18,4)) AS amount,
+            COUNT(*) FILTER (WHERE {{is_unconverted}}) AS unconverted_count,
+            CAST(SUM(COALESCE(quantity, list_sum(list_transform(items, lambda item: item.quantity))))
+                FILTER (WHERE is_order) AS DECIMAL(18,4)) AS quantity,
+            CAST(-SUM(abs({{amount}})) FILTER (WHERE NOT is_order) AS DECIMAL(18,4)) AS refunded_amount
+        FROM lines
+        GROUP BY source, order_id
+    """,
+    merge={
+        "anchor": "arg_min(anchor, {'priority': {priority}, 'anchor': anchor}) FILTER (WHERE anchor IS NOT NULL)",
+        "channel": "MIN(channel)",
+        "ordered_at": "MIN(ordered_at)",
+        "completed_at": "MAX(completed_at)",
+        "line_count": "CAST(SUM(line_count) AS BIGINT)",
+        "amount": "CAST(SUM(amount) AS DECIMAL(18,4))",
+        "unconverted_count": "CAST(SUM(unconverted_count) AS BIGINT)",
+        "quantity": "CAST(SUM(quantity) AS DECIMAL(18,4))",
+        "refunded_amount": "CAST(SUM(refunded_amount) AS DECIMAL(18,4))",
+    },
+    scope=f"(i.source, {_ID.replace('order_id', 'i.order_id').replace('event_id', 'i.event_id')}) "
+    f"IN (SELECT source, {_ID} FROM keep_retracted)",
+)

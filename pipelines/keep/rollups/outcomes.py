@@ -1,0 +1,20 @@
+"""Answers to offers: what followed an offer or a decision."""
+
+from pipelines.keep.rollup import Rollup
+from schemas.vocabulary import OUTCOME_EVENTS
+
+_NAMES = ", ".join(f"'{name}'" for name in OUTCOME_EVENTS)
+
+ROLLUP = Rollup(
+    doc="answers to offers and decisions",
+    keys=("outcome_id",),
+    select=f"""
+        SELECT interaction_id AS outcome_id, anchor, event_name, channel, occurred_at, offer_id, campaign_id,
+            decision_id, contact_id, amount, currency
+        FROM {{rows}}
+        WHERE event_name IN ({_NAMES}) AND NOT is_machine
+    """,
+    merge={},
+    scope="i.interaction_id IN (SELECT interaction_id FROM keep_retracted)",
+    appends=True,
+)

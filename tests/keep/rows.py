@@ -1,0 +1,100 @@
+"""Rows of `interactions` in memory, and rollups brought up to date with them step by step."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.keep.rollup import update
+from pipelines.keep.rollups import rollups
+from schemas.table import quoted
+from schemas.tables import tables
+from tests.lakes import memory_lake
+from warehouse.run import Run
+from warehouse.settings import Settings
+
+Row = dict[str, Any]
+AT = datetime(2025, 3, 1, 10, tzinfo=UTC)
+SETTINGS = Settings(currency="EUR", rates={"USD": Decimal("0.9")})
+# Arrow builds no JSON arrays from Python values; no rollup reads the properties.
+_SCHEMA = pa.schema([field for field in tables()["interactions"].schema if field.name != "properties"])
+_DEFAULTS: Row = {
+    "source": "till",
+    "connector": "table",
+    "channel": "pos",
+    "event_name": "order_completed",
+    "direction": "inbound",
+    "initiator": "customer",
+    "occurred_at": AT,
+    "received_at": AT,
+    "ingested_at": AT,
+    "is_received_assigned": True,
+    "time_basis": "occurred",
+    "identifiers": [],
+    "anchor": "user_id:u1",
+    "is_machine": False,
+    "batch_id": "b",
+    "file_id": "f",
+    "row_number": 1,
+    "element": 0,
+    "commit_seq": 1,
+}
+
+
+def event(id: str, **said: Any) -> Row:
+    """An interaction; what is not said is an order line of one customer."""
+    return {**_DEFAULTS, "interaction_id": id, "event_id": id, **said}
+
+
+def run_of(commit_seq: int, settings: Settings = SETTINGS) -> Run:
+    return Run(f"batch-{commit_seq}", commit_seq, AT, AT, settings)
+
+
+def step(
+    con: duckdb.DuckDBPyConnection,
+    fresh: Sequence[Row],
+    retracted: Iterable[str] = (),
+    settings: Settings = SETTINGS,
+    commit_seq: int = 1,
+) -> None:
+    """Take the `retracted` ids out of the interactions, add `fresh`, and let every rollup follow, as keep does."""
+    ids = list(retracted)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE keep_retracted AS SELECT * FROM interactions WHERE list_contains(?, interaction_id)",
+        [ids],
+    )
+    con.execute("DELETE FROM interactions WHERE interaction_id IN (SELECT interaction_id FROM keep_retracted)")
+    con.register("rows_given", pa.Table.from_pylist(list(fresh), schema=_SCHEMA))
+    con.execute("CREATE OR REPLACE TEMP TABLE keep_fresh AS SELECT * FROM interactions LIMIT 0")
+    con.execute("INSERT INTO keep_fresh BY NAME SELECT * FROM rows_given")
+    con.execute("INSERT INTO interactions SELECT * FROM keep_fresh")
+    for name, rollup in rollups().items():
+        update(con, run_of(commit_seq, settings), name, rollup, retracts=bool(ids))
+
+
+def rolled_up(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The rows of every rollup, without the commit that wrote them."""
+    found = {}
+    for name in rollups():
+        columns = ", ".join(quoted(column) for column in tables()[name].column_names if column != "commit_seq")
+        found[name] = sorted(map(repr, con.execute(f"SELECT {columns} FROM {quoted(name)}").fetchall()))
+    return found
+
+
+def recomputed(con: duckdb.DuckDBPyConnection, settings: Settings = SETTINGS) -> dict[str, list[str]]:
+    """The rows of every rollup as one computation over all interactions of `con` gives them: the oracle."""
+    lake = memory_lake()
+    lake.register("all_rows", con.execute("SELECT * FROM interactions").to_arrow_table())
+    lake.execute("CREATE TEMP TABLE keep_fresh AS SELECT * FROM all_rows")
+    for name, rollup in rollups().items():
+        update(lake, run_of(1, settings), name, rollup, retracts=False)
+    return rolled_up(lake)
+
+
+def cells(con: duckdb.DuckDBPyConnection, table: str, *columns: str) -> list[tuple[Any, ...]]:
+    """The rows of some columns, sorted."""
+    listed = ", ".join(quoted(column) for column in columns)
+    return con.execute(f"SELECT {listed} FROM {quoted(table)} ORDER BY ALL").fetchall()
