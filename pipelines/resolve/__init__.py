@@ -1,0 +1,1 @@
+"""Resolve: which identifiers are one customer."""
