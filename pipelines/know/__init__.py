@@ -1,0 +1,1 @@
+"""Know: traits of every customer."""

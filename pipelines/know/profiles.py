@@ -1,0 +1,43 @@
+"""The wide profile: temporary table know_profiles, one row per customer with the columns of every trait."""
+
+import duckdb
+
+from pipelines.know.trait import Trait
+from pipelines.know.traits import trait_columns, traits
+from schemas.table import Column, quoted, sql_type
+
+TEMPORARY_TABLES = ("know_profiles",)
+
+
+def missing_columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
+    """Columns of traits that `profiles` does not have yet."""
+    present = {column[0] for column in con.execute("SELECT * FROM profiles LIMIT 0").description}
+    return tuple(column for column in trait_columns() if column.name not in present)
+
+
+def add_missing_columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
+    """Add them, in the caller's transaction, and return them."""
+    missing = missing_columns(con)
+    for column in missing:
+        con.execute(f"ALTER TABLE profiles ADD COLUMN {quoted(column.name)} {sql_type(column.type)}")
+    return missing
+
+
+def prepare_profiles(con: duckdb.DuckDBPyConnection) -> None:
+    """Make know_profiles: every trait evaluated for every customer of know_customers."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE know_profiles AS {_profiles_sql(traits())}")
+
+
+def _profiles_sql(found: dict[str, Trait]) -> str:
+    named = ",\n".join(f"{quoted(name)} AS (\n{trait.sql}\n)" for name, trait in found.items())
+    columns = ",\n".join(
+        f"CAST({quoted(name)}.{quoted(column.name)} AS {sql_type(column.type)}) AS {quoted(column.name)}"
+        for name, trait in found.items()
+        for column in trait.columns
+    )
+    joins = "\n".join(f"LEFT JOIN {quoted(name)} ON {quoted(name)}.customer_id = c.customer_id" for name in found)
+    return (
+        f"WITH {named}\n"
+        f"SELECT c.customer_id, c.anchor, c.identifier_count, k.as_of,\n{columns}\n"
+        f"FROM know_customers AS c\nCROSS JOIN know_clock AS k\n{joins}"
+    )
