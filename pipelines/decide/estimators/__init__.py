@@ -1,0 +1,1 @@
+"""Artefacts of the decisions, one file each."""
