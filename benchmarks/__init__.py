@@ -1,0 +1,1 @@
+"""Benchmarks, as ratios against a named peer in the same run."""
