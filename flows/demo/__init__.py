@@ -1,0 +1,1 @@
+"""The demo: real shop data become customer knowledge and next best benefits."""

@@ -1,0 +1,43 @@
+"""The command line: `rapport [--home DIR] COMMAND`. Heavy libraries are imported by the command that needs them."""
+
+import sys
+from io import TextIOWrapper
+
+import typer
+
+from flows.commands import catalogue, demo, fit, ingest, initialise, profile, rejections, run, simulate, sql
+from flows.console import clean
+from flows.environment import keep_quiet
+from flows.failures import EXPECTED, exit_code, sentence
+from flows.options import HomeFolder
+
+keep_quiet()
+
+app = typer.Typer(
+    name="rapport",
+    help="Every contact with a customer becomes knowledge, and the knowledge the next best benefit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _options(home: HomeFolder = None) -> None:
+    """Every contact with a customer becomes knowledge, and the knowledge the next best benefit."""
+
+
+for _module in (initialise, ingest, run, fit, sql, profile, catalogue, rejections, simulate, demo):
+    _module.register(app)
+
+
+def main() -> None:
+    """Run the command; errors are one message on stderr and exit code 1 (data or run) or 2 (usage)."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its answer
+    try:
+        app()
+    except EXPECTED as problem:
+        colour = "red" if sys.stderr.isatty() else None
+        typer.secho(f"rapport: {clean(sentence(problem))}", err=True, fg=colour)
+        raise SystemExit(exit_code(problem)) from problem
