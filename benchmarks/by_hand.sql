@@ -17,20 +17,45 @@ CASE kind
 END;
 
 -- rowid is the order of the input, so a line's number in its file follows without a window over all lines.
+-- Members that no column takes must not be lost, so each line is read as a whole; few lines have such members.
 CREATE OR REPLACE TEMP TABLE lines AS
-SELECT *
-FROM read_json(
-    getvariable('files'),
-    format = 'newline_delimited',
-    ignore_errors = true,
-    filename = true,
-    maximum_object_size = 33554432,
-    columns = {
-        type: 'VARCHAR', messageId: 'VARCHAR', userId: 'VARCHAR', anonymousId: 'VARCHAR', previousId: 'VARCHAR',
-        event: 'VARCHAR', timestamp: 'VARCHAR', originalTimestamp: 'VARCHAR', sentAt: 'VARCHAR',
-        receivedAt: 'VARCHAR', context: 'JSON', properties: 'JSON', traits: 'JSON'
-    }
-);
+WITH objects AS (
+    SELECT
+        filename,
+        json,
+        from_json(
+            json,
+            '{"type": "VARCHAR", "messageId": "VARCHAR", "userId": "VARCHAR", "anonymousId": "VARCHAR",
+              "previousId": "VARCHAR", "event": "VARCHAR", "timestamp": "VARCHAR", "originalTimestamp": "VARCHAR",
+              "sentAt": "VARCHAR", "receivedAt": "VARCHAR", "context": "JSON", "properties": "JSON", "traits": "JSON"}'
+        ) AS r
+    FROM read_json_objects(
+        getvariable('files'),
+        format = 'newline_delimited',
+        ignore_errors = true,
+        filename = true,
+        maximum_object_size = 33554432
+    )
+)
+SELECT
+    filename,
+    r.*,
+    CASE
+        WHEN len(json_keys(json)) > (r.type IS NOT NULL)::INTEGER + (r.messageId IS NOT NULL)::INTEGER
+            + (r.userId IS NOT NULL)::INTEGER + (r.anonymousId IS NOT NULL)::INTEGER
+            + (r.previousId IS NOT NULL)::INTEGER + (r.event IS NOT NULL)::INTEGER
+            + (r.timestamp IS NOT NULL)::INTEGER + (r.originalTimestamp IS NOT NULL)::INTEGER
+            + (r.sentAt IS NOT NULL)::INTEGER + (r.receivedAt IS NOT NULL)::INTEGER
+            + (r.context IS NOT NULL)::INTEGER + (r.properties IS NOT NULL)::INTEGER
+            + (r.traits IS NOT NULL)::INTEGER
+        THEN json_merge_patch(
+            json,
+            '{"type": null, "messageId": null, "userId": null, "anonymousId": null, "previousId": null, "event": null,
+              "timestamp": null, "originalTimestamp": null, "sentAt": null, "receivedAt": null, "context": null,
+              "properties": null, "traits": null}'
+        )::VARCHAR
+    END AS others
+FROM objects;
 
 CREATE OR REPLACE TEMP TABLE landed AS
 SELECT filename, left(sha256(filename), 32) AS file_id, MIN(rowid) AS first_line
@@ -174,7 +199,11 @@ SELECT
     p.decision_id AS decision_id,
     COALESCE(p.contact_id, p.message_id) AS contact_id,
     '{' || concat_ws(
-        ',', NULLIF(substr(properties, 2, length(properties) - 2), ''), '"context":' || context, '"traits":' || traits
+        ',',
+        NULLIF(substr(properties, 2, length(properties) - 2), ''),
+        '"context":' || context,
+        '"traits":' || traits,
+        NULLIF(substr(others, 2, length(others) - 2), '')
     ) || '}' AS properties,
     CASE
         WHEN COALESCE(type, messageId, receivedAt, timestamp, userId, anonymousId, event) IS NULL THEN 'bad_json'
@@ -245,18 +274,27 @@ WITH copied AS (
     WHERE reason_code IS NULL
     GROUP BY event_id
     HAVING COUNT(*) > 1
+),
+digested AS (
+    SELECT
+        *,
+        sha256(concat_ws('|', event_name, occurred_at, anchor, amount, items::VARCHAR, properties)) AS content_sha256
+    FROM calls
+    SEMI JOIN copied USING (event_id)
+    WHERE reason_code IS NULL
 )
-SELECT line
-FROM calls
-SEMI JOIN copied USING (event_id)
-WHERE reason_code IS NULL
-QUALIFY row_number() OVER (
-    PARTITION BY event_id
-    ORDER BY
-        received_at NULLS LAST,
-        sha256(concat_ws('|', event_name, occurred_at, anchor, amount, items::VARCHAR, properties)),
-        line
-) > 1;
+SELECT *, first(content_sha256) OVER copies AS winner_sha256
+FROM digested
+WINDOW copies AS (PARTITION BY event_id ORDER BY received_at NULLS LAST, content_sha256, line)
+QUALIFY row_number() OVER copies > 1;
+
+-- A losing copy that says something else is kept beside the events.
+COPY (
+    SELECT * EXCLUDE (winner_sha256, reason_code), 1::BIGINT AS commit_to
+    FROM losers
+    WHERE content_sha256 <> winner_sha256
+    QUALIFY row_number() OVER (PARTITION BY event_id, content_sha256 ORDER BY line) = 1
+) TO (getvariable('folder') || '/interaction_versions.parquet') (FORMAT parquet);
 
 -- Sorted while narrow: constants, keys and the file's id come after, in the order of this table.
 CREATE OR REPLACE TEMP TABLE kept AS

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 _NO_TERMINAL = (160, 24)
 _LEAST_COLUMN = 8
+_FIRST_COLUMN = 24
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -77,8 +78,20 @@ def say(message: str = "") -> None:
 
 
 def say_wrapped(message: str, indent: int = 0) -> None:
-    """Print a sentence for people, broken to the terminal's width; further lines stand two columns deeper."""
-    say(textwrap.fill(message, _width(), initial_indent=" " * indent, subsequent_indent=" " * (indent + 2)))
+    """Print a sentence for people, broken to the terminal's width; further lines stand two columns deeper.
+
+    Words stay whole: a path in a sentence can be copied.
+    """
+    first, further = " " * indent, " " * (indent + 2)
+    lines = textwrap.wrap(
+        message,
+        _width(),
+        initial_indent=first,
+        subsequent_indent=further,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    say("\n".join(lines))
 
 
 def table(
@@ -107,8 +120,11 @@ def _print_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[st
     from rich.table import Table
 
     shown = Table(title=clean(title) or None, box=box.SIMPLE_HEAD, title_justify="left")
-    for name, is_right in zip(columns, is_number, strict=True):
-        shown.add_column(clean(name), justify="right" if is_right else "left", overflow="fold")
+    room = max((len(row[0]) for row in cells), default=0)
+    for number, (name, is_right) in enumerate(zip(columns, is_number, strict=True)):
+        least = min(room, _FIRST_COLUMN) if number == 0 else None  # what names a row stays whole
+        justify: Literal["left", "right"] = "right" if is_right else "left"
+        shown.add_column(clean(name), justify=justify, overflow="fold", min_width=least)
     for row in cells:
         shown.add_row(*row)
     # Markup is off: brackets in the data are the data's own.

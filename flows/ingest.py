@@ -1,6 +1,8 @@
 """Ingest: landed files become interactions, in bounded batches, each one commit."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -63,7 +65,9 @@ def land_paths(
             raise UsageError(f"'{path}' is not a file; give the paths of files that can be read")
         _check_fit(path, text)
     now = datetime.now(UTC)
-    return [land(home, path, connector, source, text, now) for path in paths]
+    # Digests are computed outside Python's lock, so files are landed side by side.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda path: land(home, path, connector, source, text, now), paths))
 
 
 def land_inbox(home: Home) -> list[LandedFile]:
@@ -181,12 +185,16 @@ def _stage(lake: Lake, run: Run, splits: Sequence[Split]) -> list[Path]:
     from pipelines.keep.find_copies import FindCopies
 
     home, staging = lake.home, lake.staging(run)
-    options = PipelineOptions([], save_main_session=False)
+    cores = lake.settings.threads or os.cpu_count() or 1
+    workers = min(cores, len(splits))
+    # Splits side by side with few DuckDB threads each use the cores better than one split with all of them.
+    settings = replace(lake.settings, threads=max(1, cores // workers))
+    options = PipelineOptions([], direct_num_workers=workers, direct_running_mode="multi_threading")
     with beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
         (
             pipeline
             | "List the splits" >> beam.Create(list(splits), reshuffle=False)
-            | "Parse the interactions" >> ParseInteractions(staging, home.temporary, lake.settings)
+            | "Parse the interactions" >> ParseInteractions(staging, home.temporary, settings)
             | "Find copies" >> FindCopies(home.index, staging)
         )
     return sorted(staging.glob("candidates-*.parquet"))

@@ -36,8 +36,12 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its answer
     try:
-        app()
+        app(prog_name="rapport")
     except EXPECTED as problem:
         colour = "red" if sys.stderr.isatty() else None
         typer.secho(f"rapport: {clean(sentence(problem))}", err=True, fg=colour)
         raise SystemExit(exit_code(problem)) from problem
+    except RuntimeError as problem:
+        if not isinstance(problem.__cause__, KeyboardInterrupt):
+            raise
+        raise SystemExit(130) from problem  # Ctrl-C while DuckDB was at work

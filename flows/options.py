@@ -19,6 +19,15 @@ HomeFolder = Annotated[
 ]
 
 
+def utf8(value: str) -> str:
+    """`value`, if it can be looked for: all that is stored is UTF-8. Raises BadParameter."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as problem:
+        raise typer.BadParameter("it is not UTF-8 text; check the terminal's encoding") from problem
+    return value
+
+
 def home(context: typer.Context) -> Home:
     """The home of this call: --home, else RAPPORT_HOME, else the current folder."""
     return Home(_given(context) or Path.cwd())

@@ -29,8 +29,8 @@ METADATA = f"__ducklake_metadata_{CATALOG}"
 def attach_lake(con: duckdb.DuckDBPyConnection, catalog: Path, data: Path, name: str, *, read_only: bool) -> None:
     """Attach the DuckLake of `catalog` as `name`; its files lie under `data`, wherever the home was moved."""
     options = [f"DATA_PATH {literal(str(data) + '/')}"]
-    if catalog.exists():
-        options.append("OVERRIDE_DATA_PATH TRUE")
+    # Small blocks: the catalog is many small tables, and each commit copies and syncs it (0.7 MB instead of 8 MB).
+    options.append("OVERRIDE_DATA_PATH TRUE" if catalog.exists() else "META_BLOCK_SIZE 16384")
     options.append("READ_ONLY" if read_only else "DATA_INLINING_ROW_LIMIT 0")
     con.execute(f"ATTACH {literal('ducklake:' + str(catalog))} AS {quoted(name)} ({', '.join(options)})")
     con.execute(f"USE {quoted(name)}")

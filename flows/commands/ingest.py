@@ -19,8 +19,11 @@ def register(app: typer.Typer) -> None:
     @app.command("ingest")
     def ingest(
         context: typer.Context,
-        connector: Annotated[str, typer.Argument(help="What understands the files; `rapport connectors` lists them.")],
-        paths: Annotated[list[Path], typer.Argument(help="Files, also .gz and .zst.")],
+        connector: Annotated[
+            str,
+            typer.Argument(metavar="CONNECTOR", help="What understands the files; `rapport connectors` lists them."),
+        ],
+        paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, also .gz and .zst.")],
         source: Annotated[str | None, typer.Option(help="System that they come from; default: the connector.")] = None,
         mapping: Annotated[Path | None, typer.Option(help="Mapping (TOML) for the table connector.")] = None,
         json: AsJson = False,

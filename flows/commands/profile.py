@@ -6,7 +6,7 @@ import typer
 
 from flows.console import emit, say, say_wrapped, table
 from flows.customer import EVIDENCE_LIMIT, Customer
-from flows.options import AsJson, home
+from flows.options import AsJson, home, utf8
 
 _SENTENCES = 5
 
@@ -17,7 +17,12 @@ def register(app: typer.Typer) -> None:
     @app.command("profile")
     def profile(
         context: typer.Context,
-        identifier: Annotated[str, typer.Argument(help="KIND:VALUE, or a VALUE that only one customer has.")],
+        identifier: Annotated[
+            str,
+            typer.Argument(
+                metavar="IDENTIFIER", callback=utf8, help="KIND:VALUE, or a VALUE that only one customer has."
+            ),
+        ],
         json: AsJson = False,
     ) -> None:
         """One customer: traits with evidence, timeline, decisions with reasons."""

@@ -1,5 +1,6 @@
 """`rapport simulate`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -31,5 +32,6 @@ def register(app: typer.Typer) -> None:
             return
         table(f"Written to {found.out}", ["file", "records"], list(found.files.items()))
         say("truth.parquet tells what is true of every customer. Next, for example:")
-        say(f"  rapport ingest segment {found.out}/segment/*.jsonl")
-        say(f"  rapport ingest table --source pos --mapping {found.out}/mappings/pos.toml {found.out}/table/pos/*.csv")
+        folder = shlex.quote(str(found.out))
+        say(f"  rapport ingest segment {folder}/segment/*.jsonl")
+        say(f"  rapport ingest table --source pos --mapping {folder}/mappings/pos.toml {folder}/table/pos/*.csv")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from flows.console import emit, exact, table, to_json
-from flows.options import AsJson, home
+from flows.options import AsJson, home, utf8
 from schemas.table import literal, quoted
 from warehouse.errors import RapportError, UsageError
 
@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
     @app.command("sql")
     def sql(
         context: typer.Context,
-        query: Annotated[str, typer.Argument(help="One SELECT; `rapport tables` lists what is there.")],
+        query: Annotated[
+            str,
+            typer.Argument(metavar="QUERY", callback=utf8, help="One SELECT; `rapport tables` lists what is there."),
+        ],
         format: Annotated[Format, typer.Option(help="How to print it.")] = "table",
         json: AsJson = False,
     ) -> None:

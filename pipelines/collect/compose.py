@@ -1,5 +1,6 @@
 """From a connector's plan to one query that gives validated columns of `interactions` with a reason for each reject."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from expectations.rule import Rule
 from pipelines.collect.connector import Check, Field, Plan
 from schemas.identifiers import anchor_sql, blocked_sql, normalised_sql
 from schemas.keys import key_sql
-from schemas.table import IDENTIFIERS, INSTANT, ITEMS, MONEY, REAL, literal, quoted, sql_type
+from schemas.table import IDENTIFIERS, INSTANT, ITEMS, MONEY, REAL, TEXT, literal, quoted, sql_type
 from schemas.tables import tables
 from warehouse.settings import IdentitySettings
 
@@ -57,8 +58,12 @@ class Batch:
 
 
 def interactions_sql(plan: Plan, batch: Batch, identity: IdentitySettings, rules: Sequence[Rule]) -> str:
-    """A query over `input` and `files` (file_no, file_id): each record as interactions have it, and `reason_code`."""
-    columns = ", ".join(quoted(name) for name in tables()["interactions"].column_names)
+    """A query over `input` and `files` (file_no, file_id): each record as interactions have it, and `reason_code`.
+
+    Columns of `constant_columns` are left out, so that they are not carried through every step.
+    """
+    constant = constant_columns(plan, batch)
+    columns = ", ".join(quoted(name) for name in tables()["interactions"].column_names if name not in constant)
     return f"""
         WITH records AS ({plan.records}),
         cleaned AS (SELECT *{_values_sql(plan, identity)} FROM records),
@@ -71,6 +76,38 @@ def interactions_sql(plan: Plan, batch: Batch, identity: IdentitySettings, rules
         SELECT {columns}, COALESCE(reason_code, {first_failure_sql(rules)}) AS reason_code
         FROM complete
     """
+
+
+def constant_columns(plan: Plan, batch: Batch) -> dict[str, str]:
+    """The columns of `interactions` that need no row of the plan's records: literals, and the id that follows."""
+    said = {
+        name: field.raw
+        for name, field in plan.fields.items()
+        if name in _of_type(TEXT) and re.fullmatch(r"'(?:[^']|'')*'", field.raw)
+    }
+    unsaid = {name: "NULL" for name in _field_names() if name not in plan.fields and name not in _EXTRA_TIMES}
+    unsaid |= {"items": "NULL"} if plan.items == "NULL" else {}
+    unsaid |= {"is_machine": "FALSE"} if plan.is_machine == "FALSE" else {}
+    kept = ("event_id", "occurred_at", "received_at")  # derived where the source does not give them
+    types = {column.name: sql_type(column.type) for column in tables()["interactions"].columns}
+    derived = {"interaction_id": key_sql(literal(batch.source), "event_id")}
+    found = {
+        **_batch_columns(batch),
+        **derived,
+        **said,
+        **{name: sql for name, sql in unsaid.items() if name not in kept},
+    }
+    return {name: f"CAST({sql} AS {types[name]})" for name, sql in found.items()}
+
+
+def _batch_columns(batch: Batch) -> dict[str, str]:
+    return {
+        "source": literal(batch.source),
+        "connector": literal(batch.connector),
+        "batch_id": literal(batch.batch_id),
+        "commit_seq": str(batch.commit_seq),
+        "ingested_at": f"TIMESTAMPTZ {literal(batch.ingested_at.isoformat())}",
+    }
 
 
 def reason_sentences(plan: Plan, rules: Sequence[Rule]) -> dict[str, str]:
@@ -219,14 +256,11 @@ def _complete_sql(batch: Batch, identity: IdentitySettings) -> str:
         WHEN COALESCE(event_name, '') = '' THEN 'missing_event_name'
         WHEN said_at IS NULL THEN 'missing_time'
     END"""
+    constants = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in _batch_columns(batch).items())
     given = f"""
-        {literal(batch.source)} AS source,
-        {literal(batch.connector)} AS connector,
         {key_sql(literal(batch.source), "event_id")} AS interaction_id,
         {anchor_sql("identifiers", identity.priorities)} AS anchor,
-        {literal(batch.batch_id)} AS batch_id,
-        {batch.commit_seq}::BIGINT AS commit_seq,
-        {ingested} AS ingested_at,
+        {constants},
         received_at IS NULL AS is_received_assigned,
         CASE WHEN is_future THEN 'received' ELSE said_basis END AS time_basis,
         COALESCE(typed_code, {missing}) AS reason_code

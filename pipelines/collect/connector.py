@@ -38,13 +38,15 @@ class Plan:
     times also `original_at` (device time, corrected for clock skew) and `sent_at`. Without `event_id` the id is a
     hash of the content and its occurrence in the file. `identifiers` are (kind, value) expressions,
     `identifier_lists` expressions of type {kind, value}[]. `items` and `is_machine` are typed expressions.
-    `whole_records` is a cheaper query for an input of which no payload makes the predicate `may_divide` true.
+    `whole_records` is a cheaper query for an input in which each payload is one record. It is tried first; where a
+    record is refused for one of `doubts` and a payload makes the predicate `may_divide` true, `records` is used.
     """
 
     records: str
     fields: Mapping[str, Field]
     whole_records: str = ""
-    may_divide: str = "TRUE"
+    may_divide: str = "FALSE"
+    doubts: Sequence[str] = ()
     identifiers: Sequence[tuple[str, str]] = ()
     identifier_lists: Sequence[str] = ()
     items: str = "NULL"

@@ -18,14 +18,18 @@ _BLOCK_BYTES = 16 * 1024 * 1024
 PLACE = [("file_no", pa.int32()), ("row_number", pa.int64()), ("problem", pa.string())]
 _RESERVED = {"file_no", "row_number", "problem", "file_row_number"}
 
-# Two of Unicode's noncharacters, which no text holds: one stands for bytes that are not UTF-8 (Arrow stops at such
-# a row where it is broken, too), the other is a last row of ours: where a quote is not closed, it ends up in a cell.
+# Two of Unicode's noncharacters, which no text holds. One stands for bytes that are no text: Arrow stops at a broken
+# row that is not UTF-8, and overlooks the quotes after a NUL. The other is a last row of ours: where a quote is not
+# closed, it ends up in a cell.
 _NO_TEXT, _END = "\ufdd0", "\ufdd1"
 _SURROGATES = re.compile("[\udc80-\udcff]")
 
 
-class _Salvaged(io.RawIOBase):
-    """A file as UTF-8, up to the last whole line before the place where it breaks off, and `last_row` after that."""
+class SalvagedText(io.RawIOBase):
+    """A file as UTF-8, up to the last whole line before the place where it breaks off, and `last_row` after that.
+
+    Once it is read, `is_cut` tells whether it broke off, `is_text` whether all bytes were text.
+    """
 
     def __init__(self, path: Path, last_row: str) -> None:
         super().__init__()
@@ -35,9 +39,11 @@ class _Salvaged(io.RawIOBase):
         self.is_text = True
 
     def readable(self) -> bool:
+        """It is there to be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as the next piece goes; 0 at the end."""
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
@@ -65,15 +71,18 @@ class _Salvaged(io.RawIOBase):
         try:
             data.decode()
         except UnicodeDecodeError:
+            data = _SURROGATES.sub(_NO_TEXT, data.decode(errors="surrogateescape")).encode()
             self.is_text = False
-            return _SURROGATES.sub(_NO_TEXT, data.decode(errors="surrogateescape")).encode()
+        if b"\0" in data:
+            data = data.replace(b"\0", _NO_TEXT.encode())
+            self.is_text = False
         return data
 
 
 class _Refused:
     """The rows that Arrow could not divide: row number -> reason code."""
 
-    def __init__(self, file: _Salvaged) -> None:
+    def __init__(self, file: SalvagedText) -> None:
         self.codes: dict[int, str] = {}
         self._file = file
 
@@ -96,7 +105,7 @@ def read_delimited(path: Path, delimiter: str) -> pa.RecordBatchReader:
     Raises UsageError for a header that cannot serve, pyarrow.ArrowInvalid for a file that is no text table.
     """
     names = header(path, delimiter)
-    file = _Salvaged(path, _END + delimiter * (len(names) - 1) + "\n")
+    file = SalvagedText(path, _END + delimiter * (len(names) - 1) + "\n")
     refused = _Refused(file)
     options = pa.csv.ConvertOptions(
         check_utf8=False,
@@ -113,7 +122,7 @@ def read_delimited(path: Path, delimiter: str) -> pa.RecordBatchReader:
 def header(path: Path, delimiter: str) -> list[str]:
     """The names in the first row. Raises UsageError for names that cannot serve, pyarrow.ArrowInvalid for no header."""
     options = pa.csv.ConvertOptions(check_utf8=False)
-    names = list(_open(_Salvaged(path, ""), delimiter, lambda _: "skip", options).schema.names)
+    names = list(_open(SalvagedText(path, ""), delimiter, lambda _: "skip", options).schema.names)
     if any(_NO_TEXT in name for name in names):
         raise pa.ArrowInvalid("the header is not UTF-8")
     check_names(names)
@@ -131,7 +140,7 @@ def check_names(names: Sequence[str]) -> None:
         seen.add(name.lower())
 
 
-def _open(file: _Salvaged, delimiter: str, refuse: Any, options: Any) -> Any:
+def _open(file: SalvagedText, delimiter: str, refuse: Any, options: Any) -> Any:
     return pa.csv.open_csv(
         pa.PythonFile(io.BufferedReader(file, _BLOCK_BYTES), mode="r"),
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
@@ -140,7 +149,7 @@ def _open(file: _Salvaged, delimiter: str, refuse: Any, options: Any) -> Any:
     )
 
 
-def _batches(rows: Any, file: _Salvaged, refused: _Refused, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(rows: Any, file: SalvagedText, refused: _Refused, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     first, is_whole = 1, False
     while True:
         try:
@@ -168,7 +177,7 @@ def _numbers(first: int, count: int, refused: _Refused) -> Any:
 
 
 def _marked(
-    batch: pa.RecordBatch, numbers: Any, schema: pa.Schema, file: _Salvaged, refused: _Refused
+    batch: pa.RecordBatch, numbers: Any, schema: pa.Schema, file: SalvagedText, refused: _Refused
 ) -> pa.RecordBatch:
     """The batch with its place columns. Rows with bytes that are no text, and one that runs to the end, are marked."""
     problems = np.full(batch.num_rows, None, dtype=object)

@@ -18,13 +18,14 @@ class JsonFormat:
     """The known fields of a record and how a payload divides into records.
 
     `known` are the top-level fields, read as `r`, each VARCHAR or JSON. `nested` reads a JSON field of `r` further:
-    name -> (field, structure). `batch` is the top-level field that holds an array of records; `envelope` are fields
-    beside it that each of its records shares: name -> field.
+    name -> (field, structure). `batch` is the top-level field that holds an array of records, unless there is the
+    field `single`; `envelope` are fields beside it that each of its records shares: name -> field.
     """
 
     known: Structure
     nested: Mapping[str, tuple[str, Structure]] = field(default_factory=dict)
     batch: str | None = None
+    single: str = ""
     envelope: Mapping[str, str] = field(default_factory=dict)
 
     def records_sql(self) -> str:
@@ -100,10 +101,9 @@ class JsonFormat:
             return "FALSE"
         # The search for the name is cheap, and nearly every payload is one record.
         name, path = literal(f'"{self.batch}"'), literal(f"$.{self.batch}")
-        return (
-            f"CASE WHEN contains(payload, {name}) AND json_valid(payload) "
-            f"THEN json_type(payload, {path}) = 'ARRAY' ELSE FALSE END"
-        )
+        own = literal(f"$.{self.single}")
+        return f"""CASE WHEN contains(payload, {name}) AND json_valid(payload)
+            THEN json_type(payload, {path}) = 'ARRAY' AND json_extract(payload, {own}) IS NULL ELSE FALSE END"""
 
     def _envelope_sql(self) -> str:
         return "".join(

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from expectations.suites.interactions import SUITE
-from pipelines.collect.compose import Batch, interactions_sql, reason_sentences
+from pipelines.collect.compose import Batch, constant_columns, interactions_sql, reason_sentences
 from pipelines.collect.connector import Plan
 from pipelines.collect.connectors import connectors
 from pipelines.collect.delimited import check_names, header, read_delimited
@@ -22,11 +22,11 @@ from schemas.tables import tables
 from warehouse.extensions import session
 from warehouse.settings import Settings
 
-PART_BYTES = 128 * 1024 * 1024
+PART_BYTES = 96 * 1024 * 1024
 PART_ROWS = 500_000
 MAX_PARTS = 100_000  # of one split: parts are numbered without gaps between workers
 ROW_GROUP = 100_000
-_PARQUET = f"(FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP})"
+_PARQUET = f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,40 @@ def stage_split(split: Split, staging: Path, settings: Settings, temporary: Path
             if plan is None:
                 sentences = _all_unreadable(con)
             else:
-                sql = interactions_sql(plan, split.batch, settings.identity, SUITE.rules)
-                con.execute(f"CREATE OR REPLACE TEMP TABLE checked AS {sql}")
+                _check(con, plan, split.batch, settings)
                 sentences = reason_sentences(plan, SUITE.rules)
             yield _write(con, split.batch, number, staging, sentences)
     finally:
         con.close()
+
+
+def _check(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: Settings) -> None:
+    """Make `checked`, the part's records without the constant columns, and `whole`, the same with them and `place`."""
+    if not plan.whole_records or _must_divide(con, plan, batch, settings):
+        _parse(con, plan, batch, settings)
+    constant = constant_columns(plan, batch)
+    columns = ", ".join(
+        f"{constant.get(name, quoted(name))} AS {quoted(name)}" for name in tables()["interactions"].column_names
+    )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW whole AS SELECT {columns}, reason_code, rowid AS place FROM checked")
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW accepted AS "
+        f"SELECT {columns} FROM (SELECT * FROM checked WHERE reason_code IS NULL ORDER BY occurred_at)"
+    )
+
+
+def _must_divide(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: Settings) -> bool:
+    """Parse with the cheaper query; whether some payload turns out to hold several records, so that it will not do."""
+    _parse(con, replace(plan, records=plan.whole_records), batch, settings)
+    doubts = ", ".join(literal(code) for code in plan.doubts)
+    if con.execute(f"SELECT 1 FROM checked WHERE reason_code IN ({doubts}) LIMIT 1").fetchone() is None:
+        return False
+    return con.execute(f"SELECT 1 FROM input WHERE {plan.may_divide} LIMIT 1").fetchone() is not None
+
+
+def _parse(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: Settings) -> None:
+    sql = interactions_sql(plan, batch, settings.identity, SUITE.rules)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE checked AS {sql}")
 
 
 def _register_files(con: duckdb.DuckDBPyConnection, split: Split) -> None:
@@ -121,8 +149,7 @@ def _json_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: Iterator[pa
     while (first := next(batches, None)) is not None:
         part = pa.Table.from_batches(_up_to(PART_BYTES, batches, first))
         con.register("input", part)
-        divided = con.execute(f"SELECT 1 FROM input WHERE {plan.may_divide} LIMIT 1").fetchone()
-        yield plan if divided or not plan.whole_records else replace(plan, records=plan.whole_records)
+        yield plan
 
 
 def _arrow_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: pa.RecordBatchReader) -> Iterator[Plan]:
@@ -163,11 +190,9 @@ def _parquet_parts(con: duckdb.DuckDBPyConnection, plan: Plan, path: Path, count
 
 def _all_unreadable(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Bytes that cannot be divided count as one record, refused."""
-    names = tables()["interactions"].column_names
-    empty = ", ".join(f"NULL AS {quoted(name)}" for name in names if name not in ("file_id", "row_number", "element"))
     con.execute(
         "CREATE OR REPLACE TEMP TABLE checked AS "
-        f"SELECT file_id, 0::BIGINT AS row_number, 0 AS element, {empty}, 'unreadable_file' AS reason_code FROM files"
+        "SELECT file_id, 0::BIGINT AS row_number, 0 AS element, 'unreadable_file' AS reason_code FROM files"
     )
     return reason_sentences(Plan(records="", fields={}), ())
 
@@ -185,11 +210,7 @@ def _write(
     good, bad, lost = (staging / f"{number:010d}.{kind}" for kind in ("parquet", "rejections.parquet", "lost.parquet"))
     has_losers = bool(accepted) and _take_losers(con, lost)
     if accepted:
-        columns = ", ".join(quoted(name) for name in tables()["interactions"].column_names)
-        con.execute(
-            f"COPY (SELECT {columns} FROM checked WHERE reason_code IS NULL ORDER BY occurred_at) "
-            f"TO {literal(str(good))} {_PARQUET}"
-        )
+        con.execute(f"COPY (SELECT * FROM accepted) TO {literal(str(good))} {_PARQUET}")
     if received > accepted:
         _write_rejections(con, batch, sentences, bad)
     return StagedPart(
@@ -209,10 +230,14 @@ def _take_losers(con: duckdb.DuckDBPyConnection, target: Path) -> bool:
     """
     con.execute("""
         CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT rowid AS place, *
-        FROM checked
-        WHERE reason_code IS NULL AND interaction_id IN (
-            SELECT interaction_id FROM checked WHERE reason_code IS NULL GROUP BY interaction_id HAVING COUNT(*) > 1
+        SELECT *
+        FROM whole
+        WHERE reason_code IS NULL AND hash(event_id) IN (
+            SELECT hash(event_id) AS number
+            FROM checked
+            WHERE reason_code IS NULL
+            GROUP BY number
+            HAVING COUNT(*) > 1
         )
     """)
     con.execute(f"""

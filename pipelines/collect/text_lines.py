@@ -79,7 +79,7 @@ def _document(path: Path) -> Lines | None:
         return None
     if len(whole) > MAX_DOCUMENT_BYTES or not _is_json(whole):
         return None
-    return pa.array([whole.decode()], pa.string()), pa.nulls(1, pa.string())
+    return pa.array([whole.decode().strip()], pa.string()), pa.nulls(1, pa.string())
 
 
 def _is_json(text: bytes) -> bool:

@@ -17,10 +17,25 @@ KEYS = pa.schema([("key", pa.uint64()), ("part", pa.int64()), ("row", pa.int64()
 CANDIDATES = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("day", pa.int32())])
 
 
-def part_keys(path: Path) -> Keys:
-    """The key prefix of each row of a staged file, in the order of the file."""
-    ids = pq.read_table(path, columns=["interaction_id"], use_threads=False)["interaction_id"]
-    return key_prefixes(ids.combine_chunks())
+def part_keys(path: Path) -> tuple[Keys, Days]:
+    """The key prefix and the day (days since 1970) of each row of a staged file, in the order of the file."""
+    found = pq.read_table(path, columns=["interaction_id", "occurred_at"], use_threads=False)
+    days = found["occurred_at"].to_numpy().astype("datetime64[D]").astype(np.int32)
+    return key_prefixes(found["interaction_id"].combine_chunks()), days
+
+
+def save_keys(staging: Path, part: int, keys: Keys, days: Days) -> None:
+    """Leave the keys of a part for the index."""
+    np.save(staging / f"{part}.days.npy", days)
+    np.save(staging / f"{part}.keys.npy", keys)
+
+
+def saved_keys(staging: Path, parts: Iterable[int]) -> tuple[Keys, Days]:
+    """The keys and days that `save_keys` has left for `parts`."""
+    numbers = list(parts)
+    keys = np.concatenate([np.load(staging / f"{part}.keys.npy") for part in numbers])
+    days = np.concatenate([np.load(staging / f"{part}.days.npy") for part in numbers])
+    return keys, days
 
 
 def by_range(part: int, keys: Keys) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -9,7 +9,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.keep.copies import by_range, candidates, part_keys
+from pipelines.keep.copies import by_range, candidates, part_keys, save_keys
 from warehouse.key_index import segments
 
 
@@ -37,9 +37,15 @@ beam.coders.registry.register_coder(pa.RecordBatch, ArrowBatchCoder)
 
 
 class _KeysOf(beam.DoFn):
+    def __init__(self, staging: Path) -> None:
+        super().__init__()
+        self._staging = staging
+
     def process(self, part: tuple[int, str]) -> Iterator[tuple[int, pa.RecordBatch]]:
         number, path = part
-        yield from by_range(number, part_keys(Path(path)))
+        keys, days = part_keys(Path(path))
+        save_keys(self._staging, number, keys, days)
+        yield from by_range(number, keys)
 
 
 class _WriteCandidates(beam.DoFn):
@@ -65,9 +71,11 @@ class FindCopies(beam.PTransform):
 
     def expand(self, parts: Any) -> Any:
         """Wire the keys of all parts, range by range, to the search for copies."""
+        keys_of = beam.ParDo(_KeysOf(self.staging))
         return (
             parts
-            | "Take the keys of each part" >> beam.ParDo(_KeysOf()).with_output_types(tuple[int, pa.RecordBatch])
+            | "Take the keys of each part"
+            >> beam.ParDo(_KeysOf(self.staging)).with_output_types(tuple[int, pa.RecordBatch])
             | "Bring the keys of a range together" >> beam.GroupByKey()
             | "Write the rows that may be copies" >> beam.ParDo(_WriteCandidates(self.index, self.staging))
         )

@@ -1,18 +1,18 @@
 """Keep: staged parts become `interactions`, each event once; rollups follow exactly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow.parquet as pq
 
+from pipelines.keep.copies import saved_keys
 from pipelines.keep.rollup import update
 from pipelines.keep.rollups import rollups
 from pipelines.keep.winners import rank_copies, retract, store_staged_losers
 from schemas.tables import tables
-from warehouse.key_index import key_prefixes, write_segment
+from warehouse.key_index import write_segment
 from warehouse.lake import Lake
 from warehouse.run import Run
 
@@ -50,7 +50,7 @@ def keep(
             f"CREATE OR REPLACE TEMP VIEW keep_fresh AS SELECT * FROM interactions WHERE commit_seq = {run.commit_seq}"
         )
         loaded = _loaded(con, is_ranked=bool(candidates))
-        _index(lake, run)
+        _index(lake, run, parts)
         for name, rollup in rollups().items():
             update(con, run, name, rollup, retracts=retracted > 0)
     _drop_temporary(con)
@@ -87,13 +87,9 @@ def _loaded(con: duckdb.DuckDBPyConnection, *, is_ranked: bool) -> dict[str, int
     return dict(con.execute(f"SELECT file_id, COUNT(*) FROM keep_fresh {known} GROUP BY file_id").fetchall())
 
 
-def _index(lake: Lake, run: Run) -> None:
+def _index(lake: Lake, run: Run, parts: Iterable[int]) -> None:
     """Note the new keys; a segment whose commit never comes is dropped when the next writer starts."""
-    found = lake.con.execute(
-        "SELECT interaction_id, occurred_at::DATE - DATE '1970-01-01' AS day FROM keep_fresh"
-    ).to_arrow_table()
-    keys = key_prefixes(found["interaction_id"].combine_chunks())
-    days = found["day"].to_numpy().astype(np.int32)
+    keys, days = saved_keys(lake.staging(run), parts)
     write_segment(lake.home.index, run.commit_seq, run.commit_seq, keys, days)
 
 

@@ -69,10 +69,9 @@ def update(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup, 
     if not rollup.appends:
         _merge(con, run, name, rollup, keys)
     columns = ", ".join(quoted(column) for column in tables()[name].column_names if column != "commit_seq")
-    order = ", ".join(quoted(column) for column in tables()[name].sorted_by)
+    # The lake sorts what is inserted as the table declares.
     con.execute(
-        f"INSERT INTO {quoted(name)} BY NAME SELECT {columns}, {run.commit_seq}::BIGINT AS commit_seq "
-        f"FROM keep_delta ORDER BY {order}"
+        f"INSERT INTO {quoted(name)} BY NAME SELECT {columns}, {run.commit_seq}::BIGINT AS commit_seq FROM keep_delta"
     )
     row = con.execute("SELECT COUNT(*) FROM keep_delta").fetchone()
     return int(row[0]) if row else 0

@@ -10,6 +10,8 @@ from schemas.copies import content_sql, winner_order_sql
 from schemas.table import literal
 from warehouse.run import Run
 
+_FEW = 1_000
+
 
 def rank_copies(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str], candidates: Sequence[Path]) -> None:
     """Make `keep_ranked`: every copy of each key that stands twice, with its place (part and row; NULL part: history).
@@ -24,12 +26,21 @@ def rank_copies(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str], candid
     con.execute(f"CREATE OR REPLACE TEMP TABLE keep_parts AS {_parts_sql(parts)}")
     hit = con.execute("SELECT DISTINCT p.path FROM keep_candidates AS c JOIN keep_parts AS p USING (part)").fetchall()
     copy = "interaction_id, source, event_id, source_version, is_received_assigned, received_at, commit_seq, file_id"
+    # The ids alone are read first: with them at hand, the wide columns are decoded only where an id stands.
     con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE keep_copies AS
-        SELECT {copy}, s.row_number, s.element, {content_sql()} AS content, p.part, s.file_row_number AS row
+        CREATE OR REPLACE TEMP TABLE keep_found AS
+        SELECT s.interaction_id, p.path, p.part, s.file_row_number AS row
         FROM read_parquet({_listed(path for (path,) in hit)}, filename = TRUE, file_row_number = TRUE) AS s
         JOIN keep_parts AS p ON p.path = s.filename
         JOIN keep_candidates AS c ON c.part = p.part AND c.row = s.file_row_number
+    """)
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE keep_copies AS
+        SELECT {copy.replace("interaction_id", "s.interaction_id")}, s.row_number, s.element,
+            {content_sql().replace('"interaction_id"', 's."interaction_id"')} AS content, f.part, f.row
+        FROM read_parquet({_listed(path for (path,) in hit)}, filename = TRUE, file_row_number = TRUE) AS s
+        JOIN keep_found AS f ON f.path = s.filename AND f.row = s.file_row_number
+        WHERE {_is_found(con)}
     """)
     con.execute(f"""
         INSERT INTO keep_copies
@@ -48,6 +59,14 @@ def rank_copies(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str], candid
             bool_or(part IS NULL) OVER (PARTITION BY source, event_id) AS is_known
         FROM keep_copies
     """)
+
+
+def _is_found(con: duckdb.DuckDBPyConnection) -> str:
+    """A predicate that the Parquet reader can use: the ids themselves while they are few."""
+    ids = con.execute(f"SELECT DISTINCT interaction_id FROM keep_found LIMIT {_FEW + 1}").fetchall()
+    if len(ids) > _FEW:
+        return "TRUE"
+    return "s.interaction_id IN (" + ", ".join(literal(found) for (found,) in ids) + ")"
 
 
 def _parts_sql(parts: Mapping[int, str]) -> str:
@@ -76,13 +95,12 @@ def retract(con: duckdb.DuckDBPyConnection, run: Run, parts: Mapping[int, str]) 
 
     Leaves the rows taken out in `keep_retracted`; gives their number.
     """
-    con.execute("""
-        CREATE OR REPLACE TEMP TABLE keep_retracted AS
-        SELECT * FROM interactions
-        WHERE interaction_id IN (
-            SELECT interaction_id FROM keep_ranked WHERE part IS NULL AND place > 1
-        )
-    """)
+    lost = "SELECT interaction_id FROM keep_ranked WHERE part IS NULL AND place > 1"
+    has_lost = con.execute(f"{lost} LIMIT 1").fetchone() is not None
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE keep_retracted AS "
+        f"SELECT * FROM interactions WHERE {f'interaction_id IN ({lost})' if has_lost else 'FALSE'}"
+    )
     con.execute("""
         CREATE OR REPLACE TEMP TABLE keep_losers AS
         SELECT l.interaction_id, l.part, l.row, l.content
@@ -96,6 +114,8 @@ def retract(con: duckdb.DuckDBPyConnection, run: Run, parts: Mapping[int, str]) 
         QUALIFY row_number() OVER (PARTITION BY l.interaction_id, l.content ORDER BY l.part NULLS FIRST, l.row) = 1
     """)
     _store_losers(con, run, parts)
+    if not has_lost:
+        return 0
     con.execute("DELETE FROM interactions WHERE interaction_id IN (SELECT interaction_id FROM keep_retracted)")
     row = con.execute("SELECT COUNT(*) FROM keep_retracted").fetchone()
     return int(row[0]) if row else 0
@@ -132,4 +152,5 @@ def _store_losers(con: duckdb.DuckDBPyConnection, run: Run, parts: Mapping[int, 
             SELECT s.* EXCLUDE (commit_seq, file_row_number), NULL::BIGINT AS commit_from, {stored}
             FROM read_parquet({literal(parts[part])}, file_row_number = TRUE) AS s
             JOIN keep_losers AS l ON l.part = {int(part)} AND l.row = s.file_row_number
+            WHERE {_is_found(con)}
         """)

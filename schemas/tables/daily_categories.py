@@ -21,6 +21,6 @@ TABLE = Table(
         Column("commit_seq", LONG, "commit that last touched it", nullable=False),
     ),
     key=("anchor", "day", "category", "event_name"),
-    sorted_by=("anchor", "day"),
+    sorted_by=("day",),
     erasure=(Erasure("anchor", "anchor"),),
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.collect import delimited
-from pipelines.collect.delimited import check_names, header, read_delimited
+from pipelines.collect.delimited import SalvagedText, check_names, header, read_delimited
 from tests.collect.test_text_lines import BOM, gunzipped
 from warehouse.errors import UsageError
 
@@ -96,6 +96,10 @@ def test_a_cell_that_is_not_utf_8_refuses_its_row_alone(tmp_path: Path) -> None:
     assert read(tmp_path, content) == {1: "not_utf8", 2: ("2", "ok"), 3: "not_utf8", 4: ("4", "ü")}
 
 
+def test_a_nul_refuses_its_row_alone_and_hides_no_quote(tmp_path: Path) -> None:
+    assert read(tmp_path, b'a,b\n"","\0"\n"\0","2"\n3,4\n') == {1: "not_utf8", 2: "not_utf8", 3: ("3", "4")}
+
+
 def test_a_broken_row_that_is_not_utf_8_does_not_stop_the_file(tmp_path: Path) -> None:
     assert read(tmp_path, b"a,b\n1,2\n\xff\n3,4\n") == {1: ("1", "2"), 2: "broken_row", 3: ("3", "4")}
 
@@ -139,9 +143,22 @@ def test_a_file_without_a_header_that_can_be_read_is_no_table(tmp_path: Path, co
         read(tmp_path, content)
 
 
-def test_a_table_in_utf_16_is_no_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_table_in_another_encoding_is_no_table(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(pa.ArrowInvalid, match="UTF-8"):
-        read(tmp_path, "a,b\n1,2\n".encode("utf-16"))
+        read(tmp_path, "a,b\n1,2\n".encode(encoding))
+
+
+def test_salvaged_text_ends_with_the_last_whole_line_and_a_last_row(tmp_path: Path) -> None:
+    path = tmp_path / "input.csv"
+    path.write_bytes(b"a,b\r\n1,\xff\0\n3,4")
+    text = SalvagedText(path, "end\n")
+    assert text.read().decode() == "a,b\r\n1,\ufdd0\ufdd0\n3,4\nend\n"
+    assert (text.is_cut, text.is_text) == (False, False)
+    path.write_bytes(gzip.compress(b"a,b\n1,2")[:-1])
+    text = SalvagedText(path, "end\n")
+    assert text.read().decode() == "a,b\n\nend\n"
+    assert (text.is_cut, text.is_text) == (True, True)
 
 
 @pytest.mark.parametrize("content", ["a,b", "a,b\n", "a,b\r\n\r\n"])
@@ -169,7 +186,7 @@ def test_any_other_names_may_head_columns() -> None:
     check_names(["element", "identifiers", "r", "input", "select", 'a "b"', "größe"])
 
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]), max_size=6)
+CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"], exclude_characters="\0"), max_size=6)
 
 
 @settings(max_examples=150, deadline=None)

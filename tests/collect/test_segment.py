@@ -1,48 +1,11 @@
-import json
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 import pytest
 
 from pipelines.collect.connectors.segment import CALLS
+from tests.collect.segment_calls import AT, Call, about, call, judged, lines, properties, track, values
 from tests.collect.staged import Row, stage
-
-AT = "2020-07-01T10:00:00Z"
-Call = dict[str, Any]
-_serial = count(1)
-
-
-def call(kind: str = "track", **fields: Any) -> Call:
-    """A call that is right, with an id of its own; a field given as ... is left out."""
-    whole = {"type": kind, "messageId": f"m{next(_serial)}", "userId": "u1", "timestamp": AT, **fields}
-    return {name: value for name, value in whole.items() if value is not ...}
-
-
-def track(event: Any = "Product Viewed", **fields: Any) -> Call:
-    return call("track", event=event, **fields)
-
-
-def about(**properties: Any) -> Call:
-    return track(properties=properties)
-
-
-def lines(*payloads: Any) -> str:
-    return "".join((p if isinstance(p, str) else json.dumps(p, ensure_ascii=False)) + "\n" for p in payloads)
-
-
-def judged(*payloads: Any) -> list[Row | str]:
-    """The interaction, or the code of the refusal, of payloads that hold one record each."""
-    staged = stage("segment", lines(*payloads))
-    return [staged.verdict(row_number) for row_number in range(1, len(payloads) + 1)]
-
-
-def values(column: str, *payloads: Any) -> list[Any]:
-    return [verdict if isinstance(verdict, str) else verdict[column] for verdict in judged(*payloads)]
-
-
-def properties(*payloads: Any) -> list[Any]:
-    return [text if text is None else json.loads(text) for text in values("properties", *payloads)]
 
 
 def test_a_call_becomes_an_interaction() -> None:
@@ -86,7 +49,7 @@ EVENT_NAMES = {
     "ProductViewed": "product_viewed",
     "Step2Done": "step2_done",
     "HTTPRequest": "httprequest",
-    "2FA Enabled": "2fa_enabled",
+    "2FA Enabled": "2_fa_enabled",
     "Cart: Opened!": "cart_opened",
     "_private_": "private",
     "a__b": "a_b",
@@ -99,7 +62,7 @@ EVENT_NAMES = {
     " ": "missing_event_name",
     "": "missing_event_name",
     "x" * 256: "event_name_too_long",
-    "𝐀 bold": "event_name_not_snake_case",
+    "\U0001d400 bold": "event_name_not_snake_case",
 }
 
 
@@ -156,6 +119,7 @@ def test_without_a_channel_it_is_the_web() -> None:
     assert values("channel", track(context={}), track(context={"channel": None}), track(context=None)) == ["web"] * 3
 
 
+NO_NUMBERS: list[Any] = ["12,50", "€ 5", "nan", 1e20, True, {}, [1]]
 AMOUNTS: list[tuple[Call, Any]] = [
     ({"revenue": 12.5, "total": 2, "value": 3}, Decimal("12.5")),
     ({"total": 2, "value": 3}, Decimal(2)),
@@ -166,7 +130,7 @@ AMOUNTS: list[tuple[Call, Any]] = [
     ({"revenue": 0.1}, Decimal("0.1")),
     ({"revenue": 1e2}, Decimal(100)),
     ({}, None),
-    *(({"revenue": wrong}, "wrong_type_amount") for wrong in ("12,50", "€ 5", "nan", 1e20, True, {}, [1])),
+    *(({"revenue": wrong}, "wrong_type_amount") for wrong in NO_NUMBERS),
     ({"revenue": 1e13}, "amount_out_of_range"),
 ]
 
@@ -204,6 +168,7 @@ def item(product_id: str | None, category: str | None, quantity: Any, amount: An
     return {"product_id": product_id, "category": category, "quantity": quantity, "amount": amount}
 
 
+NO_PRODUCTS: list[Any] = [{}, "p", 5, True, [{"price": "x"}], [{"quantity": "many"}]]
 ITEMS: list[tuple[Any, Any]] = [
     (
         [{"product_id": "p", "sku": "s", "category": "c", "quantity": 3, "price": "0.1"}],
@@ -215,7 +180,7 @@ ITEMS: list[tuple[Any, Any]] = [
     ([{"product_id": "p", "price": None, "quantity": None}], [item("p", None, None, None)]),
     ([], []),
     (None, None),
-    *((wrong, "wrong_type_items") for wrong in ({}, "p", 5, True, [{"price": "x"}], [{"quantity": "many"}])),
+    *((wrong, "wrong_type_items") for wrong in NO_PRODUCTS),
 ]
 
 
@@ -304,186 +269,3 @@ def test_times_come_from_the_call() -> None:
 def test_a_time_that_is_none_is_refused(field: str, wrong: Any) -> None:
     column = {"timestamp": "occurred_at", "originalTimestamp": "original_at", "sentAt": "sent_at"}
     assert judged(track(**{field: wrong})) == [f"wrong_type_{column.get(field, 'received_at')}"]
-
-
-WRONG_SHAPES: list[tuple[Any, str]] = [
-    (track(type=...), "unknown_call"),
-    (track(type="TRACK"), "unknown_call"),
-    (track(type=5), "unknown_call"),
-    (track(messageId=...), "missing_event_id"),
-    (track(messageId=""), "missing_event_id"),
-    (track(messageId="null"), "event_id_placeholder"),
-    (track(messageId="x" * 1_001), "event_id_too_long"),
-    (track(timestamp=...), "missing_time"),
-    (track(properties=[1]), "wrong_type_object"),
-    (track(properties="{}"), "wrong_type_object"),
-    (track(context="web"), "wrong_type_object"),
-    (call("identify", traits=[]), "wrong_type_object"),
-    (about(order_id="x" * 1_001), "order_id_too_long"),
-    ({}, "unknown_call"),
-    ({"batch": {}}, "unknown_call"),
-    ({"batch": None}, "unknown_call"),
-    (5, "not_an_object"),
-    ("null", "not_an_object"),
-    ('"text"', "not_an_object"),
-    ("[1]", "not_an_object"),
-    ("[[]]", "not_an_object"),
-    ('{"type":"track"', "bad_json"),
-    ('{"type":"track"} {}', "bad_json"),
-    ("no json", "bad_json"),
-    ('{"x":"\\ud800"}', "bad_json"),
-]
-
-
-def test_wrong_shapes_are_refused_and_their_neighbours_stay() -> None:
-    payloads = [payload for wrong, _ in WRONG_SHAPES for payload in (wrong, track())]
-    found = judged(*payloads)
-    assert found[::2] == [code for _, code in WRONG_SHAPES]
-    assert all(isinstance(verdict, dict) for verdict in found[1::2])
-
-
-@pytest.mark.xfail(strict=True, reason="an object or array is read into a VARCHAR as its text")
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        track({"a": 1}),
-        track(userId={"a": 1}),
-        track(userId=[1]),
-        track(anonymousId={}),
-        track(messageId={}),
-        about(order_id={"a": 1}),
-        about(category=["a"]),
-    ],
-    ids=lambda wrong: json.dumps(wrong)[:40],
-)
-def test_an_object_where_a_text_belongs_is_refused(wrong: Call) -> None:
-    (verdict,) = judged(wrong)
-    assert isinstance(verdict, str)
-
-
-def test_what_has_no_column_stays_in_properties_unchanged() -> None:
-    given = {"color": "blé", "nested": {"a": [1, 2.50, None]}, "revenue": 5}
-    assert properties(
-        track(properties=given),
-        track(context={"ip": "192.0.2.1"}, integrations={"All": True}, version=2),
-        call("identify", traits={"plan": "pro", "email": "a@example.com"}),
-        call("page", name="Home", properties={"url": "/"}),
-        track(),
-        track(properties={}, context=None, traits=None),
-    ) == [
-        given,
-        {"context": {"ip": "192.0.2.1"}, "integrations": {"All": True}, "version": 2},
-        {"traits": {"plan": "pro", "email": "a@example.com"}},
-        {"url": "/", "name": "Home"},
-        None,
-        None,
-    ]
-
-
-def test_explicit_nulls_stay_in_properties() -> None:
-    assert properties(
-        track(properties={"a": None, "b": {"c": None}}),
-        track(context={"a": None}, integrations={"b": None}, custom=None),
-        track(custom=None),
-        track(custom=None, anonymousId=None, version=1),
-    ) == [
-        {"a": None, "b": {"c": None}},
-        {"context": {"a": None}, "integrations": {"b": None}, "custom": None},
-        {"custom": None},
-        {"custom": None, "version": 1},
-    ]
-
-
-def test_exact_numbers_stay_exact_in_properties() -> None:
-    text = json.dumps(track())[:-1] + ',"properties":{"big":12345678901234567890,"exact":1.10}}'
-    assert values("properties", text) == ['{"big":12345678901234567890,"exact":1.10}']
-
-
-@pytest.mark.xfail(strict=True, reason="the members are joined as text")
-def test_no_name_stands_twice_in_properties() -> None:
-    (text,) = values(
-        "properties", track(properties={"context": "checkout", "custom": 1}, context={"ip": "x"}, custom=2)
-    )
-    names = json.loads(text, object_pairs_hook=lambda pairs: [name for name, _ in pairs])
-    assert len(names) == len(set(names))
-
-
-@pytest.mark.xfail(strict=True, reason="an empty text stands for no value in the typed columns alone")
-def test_an_empty_text_is_no_value_in_any_column() -> None:
-    names = ("order_id", "product_id", "category", "campaign_id", "offer_id", "decision_id", "contact_id")
-    (row,) = judged(about(**dict.fromkeys(names, "")))
-    assert isinstance(row, dict)
-    assert [row[name] for name in names] == [None] * len(names)
-
-
-@pytest.mark.xfail(strict=True, reason="an empty revenue hides the total")
-def test_an_empty_revenue_leaves_the_total() -> None:
-    assert values("amount", about(revenue="", total=2)) == [Decimal(2)]
-
-
-def test_a_batch_holds_calls_that_are_judged_one_by_one() -> None:
-    batch = {"batch": [track(messageId="a"), track(type="?"), 5, [], track(messageId="b"), None]}
-    staged = stage("segment", lines(batch, track(messageId="c")))
-    assert staged.rows("row_number", "element", "event_id") == [(1, 0, "a"), (1, 4, "b"), (2, 0, "c")]
-    assert [(r["row_number"], r["element"]) for r in staged.rejections] == [(1, 1), (1, 2), (1, 3), (1, 5)]
-    assert staged.counts == {"f0": (7, 3)}
-
-
-def test_an_array_holds_calls_as_a_batch_does() -> None:
-    staged = stage("segment", lines([track(messageId="a"), 5, track(messageId="b")]))
-    assert staged.rows("element", "event_id") == [(0, "a"), (2, "b")]
-    assert [(r["element"], r["reason_code"]) for r in staged.rejections] == [(1, "not_an_object")]
-
-
-def test_a_batch_that_is_empty_holds_no_records() -> None:
-    staged = stage("segment", lines({"batch": []}, []))
-    assert (staged.interactions, staged.rejections, staged.counts) == ([], [], {})
-
-
-def test_times_of_the_envelope_hold_for_calls_without_their_own() -> None:
-    calls = [
-        track(timestamp=..., originalTimestamp=AT),
-        track(timestamp=..., originalTimestamp=AT, sentAt="2020-07-01T10:30:00Z"),
-    ]
-    batch = {"batch": calls, "sentAt": "2020-07-01T10:00:01Z", "receivedAt": "2020-07-01T11:00:01Z"}
-    staged = stage("segment", lines(batch))
-    assert [row["occurred_at"].isoformat() for row in staged.interactions] == [
-        "2020-07-01T11:00:00+00:00",
-        "2020-07-01T10:30:01+00:00",
-    ]
-    assert [row["is_received_assigned"] for row in staged.interactions] == [False, False]
-
-
-def test_a_wrong_time_of_the_envelope_refuses_its_calls() -> None:
-    staged = stage("segment", lines({"batch": [track(), track()], "sentAt": "now"}))
-    assert [code for _, code in staged.codes()] == ["wrong_type_sent_at"] * 2
-
-
-def test_a_call_with_a_field_batch_that_is_no_array_is_a_call() -> None:
-    assert properties(track(batch=5), track(properties={"batch": [1]})) == [{"batch": 5}, {"batch": [1]}]
-
-
-@pytest.mark.xfail(strict=True, reason="of the envelope only its times reach the calls")
-def test_the_context_of_a_batch_holds_for_its_calls() -> None:
-    batch = {"batch": [track()], "context": {"channel": "mobile", "ip": "192.0.2.1"}}
-    row = stage("segment", lines(batch)).accepted()
-    assert row["channel"] == "app"
-    assert json.loads(row["properties"])["context"]["ip"] == "192.0.2.1"
-
-
-@pytest.mark.parametrize("blank", ["", " ", "\t", "\r"])
-def test_white_space_around_a_call_does_not_matter(blank: str) -> None:
-    assert values("event_id", blank * 3 + json.dumps(track(messageId="m")) + blank) == ["m"]
-
-
-@pytest.mark.parametrize("start", ["", "\n", "  "])
-def test_a_document_over_several_lines_is_one_payload(start: str) -> None:
-    text = start + json.dumps({"batch": [track(messageId="a"), track(messageId="b")]}, indent=2)
-    array = start + json.dumps([track(messageId="c"), track(messageId="d")], indent=2)
-    staged = stage("segment", text, array)
-    assert staged.rows("file_id", "row_number", "element", "event_id") == [
-        ("f0", 1, 0, "a"),
-        ("f0", 1, 1, "b"),
-        ("f1", 1, 0, "c"),
-        ("f1", 1, 1, "d"),
-    ]

@@ -166,7 +166,7 @@ def test_bytes_that_are_no_parquet_count_as_one_record(content: bytes) -> None:
 
 
 def sample() -> tuple[Random, bytes]:
-    random = Random(1)  # noqa: S311 (test data)
+    random = Random(1)
     ids = [str(random.randrange(10**9)) for _ in range(500)]
     return random, parquet({"id": ids, "at": [AT] * 500}, compression="zstd")
 

@@ -52,7 +52,7 @@ CODECS: list[Any] = [
 
 
 def numbers(count: int) -> bytes:
-    random = Random(1)  # noqa: S311 (test data)
+    random = Random(1)
     return b"".join(b"%d\n" % random.randrange(10**12) for _ in range(count))
 
 
@@ -162,7 +162,7 @@ def test_a_stream_with_broken_bytes_in_its_middle_keeps_the_lines_before_them(tm
 
 
 def test_a_line_that_is_too_large_where_the_stream_breaks_counts_once(tmp_path: Path) -> None:
-    content = gzip.compress(b"a\n" + Random(1).randbytes(10 * MIB).replace(b"\n", b" "), 1)  # noqa: S311 (test data)
+    content = gzip.compress(b"a\n" + Random(1).randbytes(10 * MIB).replace(b"\n", b" "), 1)
     assert lines(tmp_path, content[:-20]) == [(1, "a", None), (2, None, "record_too_large")]
 
 

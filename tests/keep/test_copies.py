@@ -92,8 +92,11 @@ def test_no_keys_are_no_candidates() -> None:
 def test_the_keys_of_a_part_are_the_first_64_bits_of_its_ids_in_the_order_of_the_file(tmp_path: Path) -> None:
     ids = [f"{n:016x}{'0' * 16}" for n in (7, 2**64 - 1, 0, 7)]
     path = tmp_path / "part.parquet"
-    pq.write_table(pa.table({"interaction_id": ids, "amount": range(4)}), path, row_group_size=2)
-    assert part_keys(path).tolist() == [7, 2**64 - 1, 0, 7]
+    times = pa.array([0, 86_400_000_000, 86_399_999_999, -1], pa.timestamp("us", tz="UTC"))
+    pq.write_table(pa.table({"interaction_id": ids, "occurred_at": times}), path, row_group_size=2)
+    keys, days = part_keys(path)
+    assert keys.tolist() == [7, 2**64 - 1, 0, 7]
+    assert days.tolist() == [0, 1, 0, -1]
 
 
 COLUMNS = st.fixed_dictionaries(

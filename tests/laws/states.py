@@ -84,7 +84,7 @@ def one(home: Home, query: str, parameters: Any = None) -> Any:
 
 def differences(left: State, right: State, names: Iterable[str] = STATE) -> dict[str, list[tuple[Any, ...]]]:
     """By table, up to five rows that are not the same on both sides: their key and the columns that differ."""
-    con = session(Settings())
+    con = session(Settings(), left.data.parent / "tmp")
     try:
         load_ducklake(con)
         attach_lake(con, left.copy, left.data, "was", read_only=True)
@@ -119,7 +119,9 @@ def _side(side: str, name: str) -> str:
     table = tables()[name]
     left_out = [column for column in table.column_names if column in _OURS | _KNOWN_TIME]
     received = ""
-    if "is_received_assigned" in table.column_names:
+    if name == "interaction_versions":  # of copies that say the same, the first to come is kept
+        left_out += ["received_at", "is_received_assigned"]
+    elif "is_received_assigned" in table.column_names:
         received = "REPLACE (CASE WHEN NOT is_received_assigned THEN received_at END AS received_at)"
     excluded = f"EXCLUDE ({', '.join(left_out)})" if left_out else ""
     return f"SELECT * {excluded} {received} FROM {side}.main.{quoted(name)} WHERE {_CURRENT.get(name, 'TRUE')}"

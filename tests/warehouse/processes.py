@@ -64,7 +64,8 @@ def die_while_publishing(root: str, step: str) -> None:
 
 def watch(root: str) -> None:
     """Read until the 20th commit is seen; print how many commits were seen, and each answer that was a mixture."""
-    seen, mixtures = set(), []
+    seen: set[int] = set()
+    mixtures: list[list[int]] = []
     query = "SELECT MAX(commit_seq), MIN(commit_seq), COUNT(*), (SELECT MAX(commit_seq) FROM batches) FROM profiles"
     with open_lake(root) as lake:
         while 20 not in seen:

@@ -54,6 +54,7 @@ _FORMAT = JsonFormat(
         "t": ("traits", {"email": "VARCHAR", "phone": "VARCHAR"}),
     },
     batch="batch",
+    single="type",
     envelope={"batch_sent_at": "sentAt", "batch_received_at": "receivedAt"},
 )
 
@@ -131,6 +132,7 @@ _PLAN = Plan(
     records=_named_sql(_FORMAT.records_sql()),
     whole_records=_named_sql(_FORMAT.whole_records_sql()),
     may_divide=_FORMAT.may_divide_sql(),
+    doubts=("unknown_call", "not_an_object"),
     fields={
         "event_id": Field("r.messageId"),
         "event_name": Field("event_name"),

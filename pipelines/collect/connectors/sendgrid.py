@@ -41,8 +41,6 @@ _FALLBACK_ID = key_sql(
 
 _PLAN = Plan(
     records=_FORMAT.records_sql(),
-    whole_records=_FORMAT.whole_records_sql(),
-    may_divide=_FORMAT.may_divide_sql(),
     fields={
         "event_id": Field(f"COALESCE(nullif(r.sg_event_id, ''), {_FALLBACK_ID})"),
         "event_name": Field(f"CASE r.event {_CASES} ELSE 'sendgrid_unknown' END"),

@@ -1,0 +1,1 @@
+"""The command line and the flows, as their users meet them."""

@@ -1,0 +1,78 @@
+"""Law 3 where it is hardest: what a run took for true goes again with a later run."""
+
+import pytest
+
+from tests.keep.till import row, till
+from tests.laws.states import assert_conserved, differences, held
+from tests.laws.worlds import Record, new_home, run_load
+
+BEFORE, LATER = "2025-01-01T10:00:00Z", "2025-04-01T10:00:00Z"
+MAIL = {"channel": "email", "contact": "k"}
+
+
+def assert_runs_do_not_matter(*runs: list[Record]) -> None:
+    """The runs one after the other, and all records in one run, give the same state."""
+    with new_home() as together, new_home() as apart:
+        run_load(together, till(*(record for records in runs for record in records)))
+        for records in runs:
+            run_load(apart, till(*records))
+        assert_conserved(apart)
+        with held(together) as left, held(apart) as right:
+            assert differences(left, right) == {}
+
+
+def known(*users: str) -> list[Record]:
+    """Somebody seen long ago, so that a correction changes neither who is known nor since when."""
+    return [row(f"seen-{user}", user=user, event="page", at=BEFORE) for user in users]
+
+
+def test_corrections_of_what_happened_and_to_whom() -> None:
+    assert_runs_do_not_matter(
+        [
+            *known("u1", "u2", "u3", "u4", "u5"),
+            row("amount", user="u1", amount=5, version=1),
+            row("refund", user="u2", amount=5, order="o", version=1),
+            row("line", user="u2", amount=5, order="o"),
+            row("person", user="u3", amount=5, version=1),
+            row("day", user="u5", amount=5, version=1, category="c"),
+        ],
+        [
+            row("amount", user="u1", amount=7, version=2),
+            row("refund", user="u2", amount=5, order="o", version=2, event="order_refunded"),
+            row("another line", user="u2", amount=3, order="o", at=LATER),
+            row("person", user="u4", amount=5, version=2),
+            row("day", user="u5", amount=5, version=2, at=LATER, category="c"),
+        ],
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="losers of a part are stored before what they retract")
+def test_a_correction_that_comes_together_with_a_copy_of_what_it_corrects() -> None:
+    earlier = row("e1", user="u2", amount=5, version=1)
+    assert_runs_do_not_matter([*known("u1", "u2"), earlier], [earlier, row("e1", amount=5, version=2)])
+
+
+@pytest.mark.xfail(strict=True, reason="resolve does not see that copies were retracted")
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ({"email": "a@shop.example"}, {"email": "b@shop.example"}),
+        ({"user": "u2"}, {"user": "u3"}),
+        ({}, {"at": LATER}),
+    ],
+)
+def test_corrections_of_who_somebody_is(earlier: dict[str, str], later: dict[str, str]) -> None:
+    assert_runs_do_not_matter([row("e1", version=1, **earlier)], [row("e1", version=2, **later)])
+
+
+@pytest.mark.xfail(strict=True, reason="know does not see whom an order or a contact belonged to before")
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (row("e1", user="u2", order="o", amount=5), row("e2", order="o", amount=7)),
+        (row("e1", user="u2", order="o", amount=5), row("e2", order="o", amount=7, event="order_refunded")),
+        (row("e1", user="", email="a@shop.example", event="email_sent", **MAIL), row("e2", event="email_clicked", **MAIL)),
+    ],
+)
+def test_an_order_or_contact_that_a_later_event_moves_to_another_customer(earlier: Record, later: Record) -> None:
+    assert_runs_do_not_matter([earlier], [later])
