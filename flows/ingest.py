@@ -24,6 +24,8 @@ from warehouse.home import Home
 from warehouse.lake import Lake
 from warehouse.run import Run
 
+# Reasons for which a record was not even read; a file of nothing else was not readable.
+UNREADABLE = ("unreadable_file", "truncated_file", "not_utf8", "bad_json", "not_an_object", "broken_row")
 Tell = Callable[[str], None]
 SPLIT_BYTES = 256 * 1024 * 1024
 _BYTES_PER_EVENT = 500
@@ -254,7 +256,8 @@ class IngestReport:
     @property
     def is_unreadable(self) -> bool:
         """Whether nothing at all could be read."""
-        return self.counts.received > 0 and self.reasons.get("unreadable_file", 0) == self.counts.received
+        unread = sum(count for code, count in self.reasons.items() if code in UNREADABLE)
+        return 0 < self.counts.received == unread
 
 
 def ingest_paths(

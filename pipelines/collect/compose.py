@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from expectations.masks import first_failure_sql, reasons
 from expectations.rule import Rule
-from pipelines.collect.connector import Check, Field, Plan
+from pipelines.collect.connector import Check, Field, Plan, money_sql
 from schemas.identifiers import anchor_sql, blocked_sql, normalised_sql
 from schemas.keys import key_sql
 from schemas.table import IDENTIFIERS, INSTANT, ITEMS, MONEY, REAL, TEXT, literal, quoted, sql_type
@@ -28,6 +28,10 @@ _DERIVED = (
     "is_machine",
 )
 _EXTRA_TIMES = ("original_at", "sent_at")
+_MAY_BE_EMPTY = (
+    "source_version", "currency", "product_id", "category", "order_id", "campaign_id", "offer_id", "decision_id",
+    "contact_id", "text",
+)  # fmt: skip
 _SKEW = "INTERVAL 5 MINUTE"
 _FUTURE = "INTERVAL 24 HOUR"
 
@@ -174,14 +178,19 @@ def _identifiers_sql(plan: Plan, identity: IdentitySettings) -> str:
 
 def _fields_sql(plan: Plan) -> str:
     """The raw text of each field, and the typed expressions that need the record."""
-    raw = ", ".join(
-        f"{plan.fields[name].raw} AS {quoted(name)}" if name in plan.fields else f"NULL::VARCHAR AS {quoted(name)}"
-        for name in _field_names()
-    )
+    raw = ", ".join(f"{_raw_sql(plan, name)} AS {quoted(name)}" for name in _field_names())
     items = f"CAST({plan.items} AS {sql_type(ITEMS)})"
     return (
         f"file_no, row_number, element, problem, identifiers, {raw}, {items} AS items, {plan.is_machine} AS is_machine"
     )
+
+
+def _raw_sql(plan: Plan, name: str) -> str:
+    """The text of a field; an empty text is no value, except where a check asks for one."""
+    if name not in plan.fields:
+        return "NULL::VARCHAR"
+    raw = plan.fields[name].raw
+    return f"nullif({raw}, '')" if name in _MAY_BE_EMPTY else raw
 
 
 def _wire_checks_sql(plan: Plan) -> str:
@@ -209,7 +218,7 @@ def _cast(found: Field | None, name: str) -> str:
     kind = "TIMESTAMPTZ" if name in (*_EXTRA_TIMES, *_of_type(INSTANT)) else _number_type(name)
     if found is None:
         return f"NULL::{kind}"
-    template = found.cast or f"TRY_CAST({{raw}} AS {kind})"
+    template = found.cast or (money_sql("{raw}") if name in _of_type(MONEY) else f"TRY_CAST({{raw}} AS {kind})")
     return template.replace("{raw}", f"nullif({quoted(name)}, '')")
 
 
@@ -219,7 +228,7 @@ def _number_type(name: str) -> str:
 
 def _times_sql() -> str:
     """When it happened, from the four raw times, and how that was obtained (wire formats: clock skew, future times)."""
-    skewed = f"abs(epoch_us(received_at) - epoch_us(sent_at)) > epoch_us({_SKEW})"
+    skewed = f"TRY(abs(epoch_us(received_at) - epoch_us(sent_at))) > epoch_us({_SKEW})"
     basis = f"""CASE
         WHEN occurred_at IS NOT NULL THEN 'occurred'
         WHEN original_at IS NOT NULL AND {skewed} THEN 'corrected'
@@ -229,23 +238,25 @@ def _times_sql() -> str:
     END"""
     moment = f"""COALESCE(
         occurred_at,
-        CASE WHEN {skewed} THEN original_at + (received_at - sent_at) ELSE original_at END,
+        CASE WHEN {skewed} THEN TRY(original_at + (received_at - sent_at)) ELSE original_at END,
         sent_at,
         received_at
     )"""
-    return f"{basis} AS said_basis, {moment} AS said_at, said_at > received_at + {_FUTURE} AS is_future"
+    return f"{basis} AS said_basis, {moment} AS said_at, said_at > TRY(received_at + {_FUTURE}) AS is_future"
 
 
 def _keyed_sql(plan: Plan) -> str:
     if "event_id" in plan.fields:
         return "SELECT * FROM timed"
     # Without an id of the source, the same lines of one file are distinct, the same file again is a duplicate.
-    content = "to_json(COLUMNS(* EXCLUDE (file_no, row_number, element, problem, event_id)))"
+    names = [*(name for name in _field_names() if name in plan.fields), "identifiers"]
+    said = ", ".join(f"{literal(name)}: {quoted(name)}" for name in names)
+    content = f"json_merge_patch('{{}}', to_json({{{said}}}))"  # without what is empty: new columns change no id
     return f"""
         SELECT * REPLACE (content || '-' || row_number() OVER (
             PARTITION BY file_no, content ORDER BY row_number, element
         ) AS event_id)
-        FROM (SELECT *, left(sha256(concat_ws('|', {content})), 32) AS content FROM timed)
+        FROM (SELECT *, left(sha256({content}::VARCHAR), 32) AS content FROM timed)
     """
 
 

@@ -1,7 +1,7 @@
 """What a connector is: one system's wire format as SQL expressions over its records."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -15,6 +15,17 @@ class Field:
 
     raw: str
     cast: str = ""
+
+
+def money_sql(text: str) -> str:
+    """A VARCHAR expression as DECIMAL(18,4), NULL where it is no number in range.
+
+    DuckDB reads `1e-16` as 0.0001 where it goes to a decimal at once, so exponents go through a double.
+    """
+    return (
+        f"CASE WHEN contains(lower({text}), 'e') THEN TRY_CAST(TRY_CAST({text} AS DOUBLE) AS DECIMAL(18,4)) "
+        f"ELSE TRY_CAST({text} AS DECIMAL(18,4)) END"
+    )
 
 
 EPOCH_SECONDS = "make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DECIMAL(20,6)) * 1000000 AS BIGINT))"
@@ -58,12 +69,10 @@ class Plan:
 class Connector:
     """A connector: what it reads, the channels it knows, and its plan.
 
-    `plan(mapping, columns)` gives the plan; connectors of the `json` framing ignore both arguments. `accepts` are
-    the endings of files that it reads, apart from .gz and .zst.
+    `plan(mapping, columns)` gives the plan; connectors of the `json` framing ignore both arguments.
     """
 
     doc: str
     channels: tuple[str, ...]
     framing: Literal["json", "table"]
     plan: Callable[[str, Sequence[str]], Plan]
-    accepts: tuple[str, ...] = field(default=(".json", ".jsonl", ".ndjson"))

@@ -1,7 +1,7 @@
 """JSON payloads as records: a line holds one record, an array of records, or a batch in an envelope."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.collect.text_lines import BLANK
@@ -10,6 +10,7 @@ from schemas.table import literal, quoted
 Structure = Mapping[str, str]
 
 _FIRST_CHARACTERS = 64
+_WHITE = "' \t\r\n'"
 _FEW = 3  # fields, up to which it pays to look for their names before parsing
 
 
@@ -17,8 +18,8 @@ _FEW = 3  # fields, up to which it pays to look for their names before parsing
 class JsonFormat:
     """The known fields of a record and how a payload divides into records.
 
-    `known` are the top-level fields, read as `r`, each VARCHAR or JSON. `nested` reads a JSON field of `r` further:
-    name -> (field, structure). `batch` is the top-level field that holds an array of records, unless there is the
+    `known` are the top-level fields, read as `r`, each VARCHAR or JSON. `nested` reads a JSON value further:
+    name -> (expression, structure). `batch` is the top-level field that holds an array of records, unless there is the
     field `single`; `envelope` are fields beside it that each of its records shares: name -> field.
     """
 
@@ -60,13 +61,13 @@ class JsonFormat:
         """A cheap predicate over `input`, true where a payload may hold several records: an array, a batch's name."""
         name = literal(f'"{self.batch}"')
         batch = f" OR contains(payload, {name})" if self.batch else ""
-        return f"payload[1] IN ('[', ' ', '\t'){batch}"
+        return f"payload[1] IN ('[', ' ', '\t', '\r'){batch}"
 
     def _parsed_sql(self, elements: str) -> str:
         nested = "".join(
-            f", {_nested_sql(f'r.{quoted(source)}', known)} AS {quoted(name)}"
-            for name, (source, known) in self.nested.items()
+            f", {_nested_sql(source, known)} AS {quoted(name)}" for name, (source, known) in self.nested.items()
         )
+        start = f"ltrim(record[1:{_FIRST_CHARACTERS}], {_WHITE})"
         return f"""
             WITH elements AS ({elements}),
             parsed AS (
@@ -74,7 +75,7 @@ class JsonFormat:
                     CASE
                         WHEN problem IS NOT NULL THEN problem
                         WHEN r IS NULL AND NOT json_valid(record) THEN 'bad_json'
-                        WHEN record[1] <> '{{' AND ltrim(record[1:{_FIRST_CHARACTERS}])[1] <> '{{' THEN 'not_an_object'
+                        WHEN record[1] <> '{{' AND {start}[1] <> '{{' THEN 'not_an_object'
                     END AS problem
                 FROM elements
             )
@@ -90,7 +91,7 @@ class JsonFormat:
             batch = f"WHEN is_batch THEN from_json(json_extract(payload, {path}), '[\"JSON\"]')::VARCHAR[]"
         return f"""CASE
             WHEN problem IS NOT NULL THEN [NULL]
-            WHEN payload[1] IN ('[', ' ', '\t') AND ltrim(payload)[1] = '[' AND json_valid(payload)
+            WHEN payload[1] IN ('[', ' ', '\t', '\r') AND ltrim(payload, {_WHITE})[1] = '[' AND json_valid(payload)
                 THEN from_json(payload, '["JSON"]')::VARCHAR[]
             {batch}
             ELSE [payload]
@@ -147,6 +148,14 @@ def unknown_members_sql(known: Structure) -> str:
     counted = " + ".join(f"(r.{quoted(name)} IS NOT NULL)::INTEGER" for name in known)
     keys = "CASE WHEN r IS NOT NULL THEN len(json_keys(record)) END"
     return f"CASE WHEN {keys} > {counted} THEN {members_sql(rest_sql(known))} END"
+
+
+def is_nested_sql(values: Iterable[str]) -> str:
+    """TRUE where one of the VARCHAR expressions holds the text of an object or array, which is no text."""
+    return " OR ".join(
+        f"CASE WHEN starts_with({value}, '{{') OR starts_with({value}, '[') THEN json_valid({value}) ELSE FALSE END"
+        for value in values
+    )
 
 
 def first_sql(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Landing: files as they were received, copied or hard-linked, named by their digest, never changed."""
+"""Landing: files as they were received, copied or hard-linked, named by their id, never changed."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ def land(
     if not path.is_file():
         raise UsageError(f"'{path}' is not a file; give the path of a file that can be read")
     file_id = uuid.uuid4().hex
-    target = home.landing / f"{file_id}{''.join(path.suffixes[-2:]).lower()}"
+    target = home.landing / f"{file_id}{_endings(path)}"
     _take(path, target)
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -56,7 +56,7 @@ def land(
         file_id=file_id,
         connector=connector,
         source=source,
-        name=path.name,
+        name=path.name.encode("utf-8", "replace").decode(),
         path=str(target.relative_to(home.root)),
         sha256=digest,
         size_bytes=target.stat().st_size,
@@ -67,6 +67,11 @@ def land(
     if move:  # only now: until the note is there, the file may be landed again
         path.unlink()
     return landed
+
+
+def _endings(path: Path) -> str:
+    """The last two endings of a file's name, such as .csv.gz, where they are plain."""
+    return "".join(e.lower() for e in path.suffixes[-2:] if e.isascii() and e[1:].isalnum() and len(e) <= 10)
 
 
 def _take(path: Path, target: Path) -> None:

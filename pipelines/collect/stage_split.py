@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -12,9 +11,7 @@ from expectations.suites.interactions import SUITE
 from pipelines.collect.compose import Batch, constant_columns, interactions_sql, reason_sentences
 from pipelines.collect.connector import Plan
 from pipelines.collect.connectors import connectors
-from pipelines.collect.delimited import check_names, header, read_delimited
-from pipelines.collect.mapping import parse_mapping
-from pipelines.collect.text_lines import read_lines
+from pipelines.collect.parts import parts
 from schemas.copies import content_sql, winner_order_sql
 from schemas.keys import key_sql
 from schemas.table import literal, quoted
@@ -22,8 +19,6 @@ from schemas.tables import tables
 from warehouse.extensions import session
 from warehouse.settings import Settings
 
-PART_BYTES = 96 * 1024 * 1024
-PART_ROWS = 500_000
 MAX_PARTS = 100_000  # of one split: parts are numbered without gaps between workers
 ROW_GROUP = 100_000
 _PARQUET = f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
@@ -125,67 +120,8 @@ def _register_files(con: duckdb.DuckDBPyConnection, split: Split) -> None:
 
 
 def _parts(con: duckdb.DuckDBPyConnection, split: Split) -> Iterator[Plan | None]:
-    """For each part, make the relation `input` and give the plan that reads it; None for a file that is no table."""
-    connector = connectors()[split.batch.connector]
     paths = [Path(file.path) for file in split.files]
-    if connector.framing == "json":
-        yield from _json_parts(con, connector.plan("", ()), iter(read_lines(paths)))
-        return
-    mapping = parse_mapping(split.mapping or "")
-    is_parquet = mapping.format == "parquet" or (not mapping.format and paths[0].suffix == ".parquet")
-    try:
-        if is_parquet:
-            columns, count = _describe_parquet(con, paths[0])
-        else:
-            columns, rows = header(paths[0], mapping.delimiter), read_delimited(paths[0], mapping.delimiter)
-    except (pa.ArrowInvalid, duckdb.InvalidInputException, duckdb.IOException):
-        yield None
-        return
-    plan = connector.plan(split.mapping or "", columns)
-    yield from _parquet_parts(con, plan, paths[0], count) if is_parquet else _arrow_parts(con, plan, rows)
-
-
-def _json_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: Iterator[pa.RecordBatch]) -> Iterator[Plan]:
-    while (first := next(batches, None)) is not None:
-        part = pa.Table.from_batches(_up_to(PART_BYTES, batches, first))
-        con.register("input", part)
-        yield plan
-
-
-def _arrow_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: pa.RecordBatchReader) -> Iterator[Plan]:
-    iterator = iter(batches)
-    while (first := next(iterator, None)) is not None:
-        limited = _up_to(PART_BYTES, iterator, first) if "event_id" in plan.fields else chain([first], iterator)
-        con.register("input", pa.RecordBatchReader.from_batches(batches.schema, limited))
-        yield plan
-
-
-def _up_to(limit: int, batches: Iterator[pa.RecordBatch], first: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    yield first
-    size = first.nbytes
-    while size < limit and (batch := next(batches, None)) is not None:
-        yield batch
-        size += batch.nbytes
-
-
-def _describe_parquet(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[list[str], int]:
-    scan = f"read_parquet({literal(str(path))})"
-    columns = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
-    check_names(columns)
-    row = con.execute(f"SELECT COUNT(*) FROM {scan}").fetchone()
-    return columns, int(row[0]) if row else 0
-
-
-def _parquet_parts(con: duckdb.DuckDBPyConnection, plan: Plan, path: Path, count: int) -> Iterator[Plan]:
-    step = PART_ROWS if "event_id" in plan.fields else max(count, 1)
-    for start in range(0, count, step):
-        con.execute(
-            "CREATE OR REPLACE TEMP VIEW input AS SELECT 0::INTEGER AS file_no, file_row_number + 1 AS row_number, "
-            "NULL::VARCHAR AS problem, * EXCLUDE (file_row_number) "
-            f"FROM read_parquet({literal(str(path))}, file_row_number = TRUE) "
-            f"WHERE file_row_number >= {start} AND file_row_number < {start + step}"
-        )
-        yield plan
+    return parts(con, connectors()[split.batch.connector], split.mapping or "", paths)
 
 
 def _all_unreadable(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

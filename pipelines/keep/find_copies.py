@@ -74,8 +74,7 @@ class FindCopies(beam.PTransform):
         keys_of = beam.ParDo(_KeysOf(self.staging))
         return (
             parts
-            | "Take the keys of each part"
-            >> beam.ParDo(_KeysOf(self.staging)).with_output_types(tuple[int, pa.RecordBatch])
+            | "Take the keys of each part" >> keys_of.with_output_types(tuple[int, pa.RecordBatch])
             | "Bring the keys of a range together" >> beam.GroupByKey()
             | "Write the rows that may be copies" >> beam.ParDo(_WriteCandidates(self.index, self.staging))
         )

@@ -8,7 +8,7 @@ TABLE = Table(
         Column(
             "file_id",
             TEXT,
-            "SHA-256 prefix over source, connector, mapping and content",
+            "id given when it was received; the same content may be received again",
             nullable=False,
         ),
         Column("connector", TEXT, "connector that reads it", nullable=False),

@@ -88,7 +88,6 @@ def test_the_connector_says_what_it_is(name: str) -> None:
     connector: Connector = connectors()[name]
     assert connector.doc
     assert connector.channels
-    assert all(ending.startswith(".") for ending in connector.accepts)
     mapping = SAMPLES / name / "mapping.toml"
     assert mapping.exists() == (connector.framing == "table")
     if connector.framing == "json":

@@ -154,3 +154,12 @@ def test_a_file_under_no_connector_is_a_usage_error(home: Home, name: str) -> No
     told = rf"inbox file '{name}' .* move it to inbox/<connector>/ \(segment, table\)"
     with pytest.raises(UsageError, match=told):
         inbox_files(home, CONNECTORS)
+
+
+def test_a_name_that_is_not_utf8_lands_with_its_readable_part(home: Home, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.j\xfe.JSON"))
+    path.write_bytes(b"{}")
+    landed = land(home, path, "segment", "segment", None, NOW)
+    assert landed.name == "?.j?.JSON"
+    assert landed.path.endswith(".json")
+    assert pending(home) == [landed]

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from expectations.suites.interactions import SUITE
-from pipelines.collect import stage_split as module
+from pipelines.collect import parts as module
 from pipelines.collect.compose import Batch
-from pipelines.collect.stage_split import Split, SplitFile, plan_splits, stage_split
+from pipelines.collect.stage_split import MAX_PARTS, Split, SplitFile, plan_splits, stage_split
 from schemas.keys import key
 from schemas.tables import tables
 from tests.collect.segment_calls import Call, lines, track
@@ -37,7 +37,7 @@ def test_staged_interactions_have_exactly_the_columns_of_the_table(tmp_path: Pat
     path.write_text(lines(*calls(3), "broken"))
     split = Split(3, BATCH, None, (SplitFile("f0", str(path)),))
     (part,) = stage_split(split, tmp_path, Settings(threads=1), tmp_path)
-    assert part.number == 3 * module.MAX_PARTS
+    assert part.number == 3 * MAX_PARTS
     assert part.interactions is not None
     assert part.rejections is not None
     assert tuple(pq.read_schema(part.interactions).names) == tables()["interactions"].column_names

@@ -1,9 +1,12 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from flows.progress import Counts
 from flows.report import tell_report
 from flows.work import RunReport
+from pipelines.decide.decide import DecideReport
 from tests.flows.cli import rapport, write_events
 from tests.laws.states import snapshot
 from warehouse.home import Home
@@ -84,17 +87,10 @@ def test_a_file_in_a_wrong_place_of_the_inbox_is_told(folder: str, home: str) ->
     assert "lies under no connector's name; move it to inbox/<connector>/" in answer.err
 
 
-def test_a_long_list_of_benefits_is_cut_and_says_so(
-    capsys: pytest.CaptureFixture[str], loaded: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reports: list[RunReport] = []
-    monkeypatch.setattr("flows.report.tell_report", lambda report: reports.append(report))
-    rapport("--home", loaded, "run", "--as-of", "2024-03-05")
-    (report,) = reports
-    assert report.decided is not None
-    report.decided.by_offer.clear()
-    report.decided.by_offer.update({f"offer-{number:02d}": 1 for number in range(20)})
-    tell_report(report)
+def test_a_long_list_of_benefits_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    by_offer = {f"offer-{number:02d}": 1 for number in range(20)}
+    decided = DecideReport(20, 20, 0, by_offer, {})
+    tell_report(RunReport(False, datetime(2024, 3, 5, tzinfo=UTC), 1, 0, Counts(), None, None, decided))
     shown = capsys.readouterr().out
     assert "offer-11" in shown
     assert "offer-12" not in shown

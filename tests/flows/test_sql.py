@@ -14,7 +14,8 @@ from warehouse.lake import open_writer
 KINDS = """
     SELECT 1 AS whole, 12::HUGEINT AS huge, 1.50::DECIMAL(18, 4) AS money, 0.5::DOUBLE AS real, TRUE AS flag,
         NULL::INTEGER AS missing, NULL::VARCHAR AS no_words, '' AS empty, 'a "b", c' AS words,
-        TIMESTAMPTZ '2024-01-01 10:00:00.5+00' AS at, TIMESTAMP '2024-01-01 10:00:00' AS naive, DATE '2024-01-01' AS day,
+        TIMESTAMPTZ '2024-01-01 10:00:00.5+00' AS at, TIMESTAMP '2024-01-01 10:00:00' AS naive,
+        DATE '2024-01-01' AS day,
         ['a', 'b'] AS list, {'k': 1} AS struct, map {'k': 1} AS map, '{"k": 1}'::JSON AS json,
         INTERVAL 3 DAY AS span, 'ab'::BLOB AS bytes, '10:30:00'::TIME AS hour, 'x'::ENUM('x', 'y') AS choice
 """

@@ -63,7 +63,8 @@ def step(
     """Take the `retracted` ids out of the interactions, add `fresh`, and let every rollup follow, as keep does."""
     ids = list(retracted)
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE keep_retracted AS SELECT * FROM interactions WHERE list_contains(?, interaction_id)",
+        "CREATE OR REPLACE TEMP TABLE keep_retracted AS "
+        "SELECT * FROM interactions WHERE list_contains(?, interaction_id)",
         [ids],
     )
     con.execute("DELETE FROM interactions WHERE interaction_id IN (SELECT interaction_id FROM keep_retracted)")

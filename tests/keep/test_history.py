@@ -55,7 +55,9 @@ def test_a_copy_is_found_after_a_correction_moved_its_day_and_segments_were_merg
     corrections = [row(f"e{n}", at=at, version=2) for n, (_, at) in enumerate(moves)]
     ingest(home, [row(f"e{n}", at=at, version=1) for n, (at, _) in enumerate(moves)], corrections)
     earlier, later = segments(home.index)
-    keys, days = (np.concatenate(arrays) for arrays in zip(*((s.keys(), s.days()) for s in (earlier, later)), strict=True))
+    keys, days = (
+        np.concatenate(arrays) for arrays in zip(*((s.keys(), s.days()) for s in (earlier, later)), strict=True)
+    )
     write_segment(home.index, earlier.first, later.last, keys, days)
     for correction in corrections:
         assert loaded_and_duplicate(home, correction) == (0, 1)

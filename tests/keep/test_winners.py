@@ -85,7 +85,9 @@ def test_the_set_of_copies_decides_and_neither_their_order_nor_their_runs(
             assert {copies[0]["content"] for copies in found.values()} == {
                 the_winner(copies)["content"] for copies in found.values()
             }
-            said_once = {tuple(sorted((name, cell) for name, cell in copy.items() if name != "received")) for copy in said}
+            said_once = {
+                tuple(sorted((name, cell) for name, cell in copy.items() if name != "received")) for copy in said
+            }
             assert sum(map(len, found.values())) == len(said_once)
         with held(together) as left, held(apart) as right:
             assert differences(left, right, KEPT) == {}

@@ -53,7 +53,10 @@ def write_rows(data: Path, target: Path, where: str, order: str) -> None:
                 FROM read_parquet({transactions}) AS t
                 LEFT JOIN read_parquet({products}) AS p USING (product_id)
                 WHERE basket_id IN (
-                    SELECT DISTINCT basket_id FROM read_parquet({transactions}) ORDER BY sha256(basket_id::VARCHAR) LIMIT 200
+                    SELECT DISTINCT basket_id
+                    FROM read_parquet({transactions})
+                    ORDER BY sha256(basket_id::VARCHAR)
+                    LIMIT 200
                 )
                 AND {where}
                 ORDER BY {order}
@@ -62,7 +65,10 @@ def write_rows(data: Path, target: Path, where: str, order: str) -> None:
 
 
 def test_two_hundred_baskets_are_the_same_however_often_and_however_split_they_come(data: Path) -> None:
-    in_order, mixed = "transaction_timestamp, basket_id, product_id", "sha256(basket_id::VARCHAR || product_id::VARCHAR)"
+    in_order, mixed = (
+        "transaction_timestamp, basket_id, product_id",
+        "sha256(basket_id::VARCHAR || product_id::VARCHAR)",
+    )
     parts = [f"hash(basket_id::VARCHAR || product_id::VARCHAR) % 3 = {part}" for part in range(3)]
     with new_home() as home, new_home() as apart:
         for each in (home, apart):
@@ -85,74 +91,81 @@ def test_two_hundred_baskets_are_the_same_however_often_and_however_split_they_c
                     assert differences(first, state) == {}
 
 
+@pytest.fixture(scope="module")
+def files(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in whose inbox the demo's files lie, as the demo makes them."""
+    assert data.is_dir()
+    home = Home(tmp_path_factory.mktemp("demo"))
+    prepare(home, lambda _: None)
+    return home
+
+
+@pytest.fixture(scope="module")
+def once(files: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that has ingested all of it once."""
+    home = home_like(files, tmp_path_factory.mktemp("once"))
+    take(home, files.inbox)
+    run(home, AS_OF)
+    return home
+
+
+@pytest.fixture(scope="module")
+def first(once: Home) -> Iterator[State]:
+    """The state after the first time."""
+    with held(once) as state:
+        yield state
+
+
+@pytest.fixture(scope="module")
+def shuffled(files: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same records in shuffled order, split differently: baskets stay whole."""
+    folder = tmp_path_factory.mktemp("shuffled")
+    for path in sorted(path for path in files.inbox.rglob("*") if path.is_file()):
+        target = folder / path.relative_to(files.inbox)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shuffle_rows(path, target) if path.suffix == ".parquet" else shuffle_lines(path, target)
+    return folder
+
+
 @pytest.mark.long
-class TestTheWholeYear:
-    @pytest.fixture(scope="class")
-    def files(self, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
-        """A home in whose inbox the demo's files lie, as the demo makes them."""
-        assert data.is_dir()
-        home = Home(tmp_path_factory.mktemp("demo"))
-        prepare(home, lambda _: None)
-        return home
+def test_the_figures_are_those_of_the_data(once: Home) -> None:
+    lines = """
+        SELECT COUNT(*), COUNT(DISTINCT order_id), COUNT(DISTINCT anchor), SUM(amount)::DECIMAL(18,2)::VARCHAR
+        FROM interactions
+        WHERE channel = 'pos' AND event_name = 'order_completed'
+    """
+    assert rows(once, lines) == [(1_469_307, 155_848, 2_469, "4596039.58")]
+    assert one(once, "SELECT COUNT(*) FROM orders WHERE channel = 'pos'") == 155_848
+    assert one(once, "SELECT COUNT(*) FROM outcomes WHERE event_name = 'coupon_redeemed'") == 2_102
+    assert_conserved(once)
 
-    @pytest.fixture(scope="class")
-    def once(self, files: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-        """A home that has ingested all of it once."""
-        home = home_like(files, tmp_path_factory.mktemp("once"))
-        take(home, files.inbox)
-        run(home, AS_OF)
-        return home
 
-    @pytest.fixture(scope="class")
-    def first(self, once: Home) -> Iterator[State]:
-        """The state after the first time."""
-        with held(once) as state:
-            yield state
-
-    @pytest.fixture(scope="class")
-    def shuffled(self, files: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """The same records in shuffled order, split differently: baskets stay whole."""
-        folder = tmp_path_factory.mktemp("shuffled")
-        for path in sorted(path for path in files.inbox.rglob("*") if path.is_file()):
-            target = folder / path.relative_to(files.inbox)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shuffle_rows(path, target) if path.suffix == ".parquet" else shuffle_lines(path, target)
-        return folder
-
-    def test_the_figures_are_those_of_the_data(self, once: Home) -> None:
-        lines = """
-            SELECT COUNT(*), COUNT(DISTINCT order_id), COUNT(DISTINCT anchor), SUM(amount)::DECIMAL(18,2)::VARCHAR
-            FROM interactions
-            WHERE channel = 'pos' AND event_name = 'order_completed'
-        """
-        assert rows(once, lines) == [(1_469_307, 155_848, 2_469, "4596039.58")]
-        assert one(once, "SELECT COUNT(*) FROM orders WHERE channel = 'pos'") == 155_848
-        assert one(once, "SELECT COUNT(*) FROM outcomes WHERE event_name = 'coupon_redeemed'") == 2_102
+@pytest.mark.long
+def test_the_second_time_shuffled_and_split_and_the_third_time_change_nothing(
+    once: Home, first: State, files: Home, shuffled: Path
+) -> None:
+    for inbox in (shuffled, files.inbox):
+        take(once, inbox)
+        counts = run(once, AS_OF).counts
+        assert counts.loaded == 0
+        assert counts.duplicate > 1_469_307
         assert_conserved(once)
-
-    def test_the_second_time_shuffled_and_split_and_the_third_time_change_nothing(
-        self, once: Home, first: State, files: Home, shuffled: Path
-    ) -> None:
-        for inbox in (shuffled, files.inbox):
-            take(once, inbox)
-            counts = run(once, AS_OF).counts
-            assert counts.loaded == 0
-            assert counts.duplicate > 1_469_307
-            assert_conserved(once)
-            with held(once) as state:
-                assert differences(first, state, EQUAL) == {}
-
-    def test_shuffled_and_split_into_runs_from_the_start_gives_the_same(
-        self, files: Home, first: State, shuffled: Path, tmp_path: Path
-    ) -> None:
-        home = home_like(files, tmp_path / "home")
-        paths = sorted(path for path in shuffled.rglob("*") if path.is_file())
-        for number in range(3):
-            take(home, shuffled, paths[number::3])
-            run(home, AS_OF)
-        assert_conserved(home)
-        with held(home) as state:
+        with held(once) as state:
             assert differences(first, state, EQUAL) == {}
+
+
+@pytest.mark.long
+def test_shuffled_and_split_into_runs_from_the_start_gives_the_same(
+    files: Home, first: State, shuffled: Path, tmp_path: Path
+) -> None:
+    home = home_like(files, tmp_path / "home")
+    paths = sorted(path for path in shuffled.rglob("*") if path.is_file())
+    for number in range(3):
+        take(home, shuffled, paths[number::3])
+        run(home, AS_OF)
+    assert_conserved(home)
+    with held(home) as state:
+        assert differences(first, state, EQUAL) == {}
 
 
 def home_like(other: Home, root: Path) -> Home:

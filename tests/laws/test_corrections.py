@@ -71,7 +71,10 @@ def test_corrections_of_who_somebody_is(earlier: dict[str, str], later: dict[str
     [
         (row("e1", user="u2", order="o", amount=5), row("e2", order="o", amount=7)),
         (row("e1", user="u2", order="o", amount=5), row("e2", order="o", amount=7, event="order_refunded")),
-        (row("e1", user="", email="a@shop.example", event="email_sent", **MAIL), row("e2", event="email_clicked", **MAIL)),
+        (
+            row("e1", user="", email="a@shop.example", event="email_sent", **MAIL),
+            row("e2", event="email_clicked", **MAIL),
+        ),
     ],
 )
 def test_an_order_or_contact_that_a_later_event_moves_to_another_customer(earlier: Record, later: Record) -> None:

@@ -97,6 +97,8 @@ def test_a_crash_after_any_step_leaves_everything_or_nothing(name: str, half_don
     [
         (ingesting, "_write_landing"),
         (steps, "write_progress"),
+        (landing, "_take"),
+        (landing, "_note"),
         (landing, "settle"),
         (Lake, "add_files"),
         (Lake, "publish"),

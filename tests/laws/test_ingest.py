@@ -83,7 +83,9 @@ def test_the_report_tells_the_reasons_most_frequent_first(home: Home, rows_file:
     told: list[str] = []
     mapping = rows_file.with_name("till.toml")
     mapping.write_text(MAPPING, encoding="utf-8")
-    rows_file.write_text("\n".join([HEAD, row("")[1], row("e2", at="?")[1], row("e3", at="?")[1], ""]), encoding="utf-8")
+    rows_file.write_text(
+        "\n".join([HEAD, row("")[1], row("e2", at="?")[1], row("e3", at="?")[1], ""]), encoding="utf-8"
+    )
     with open_writer(home) as lake:
         report = ingest_paths(lake, "table", [rows_file, rows_file], "till", mapping, told.append)
         assert list(report.reasons.items()) == [("wrong_type_occurred_at", 4), ("missing_event_id", 2)]

@@ -3,10 +3,11 @@
 Source: Segment Spec (Common Fields, Track, Identify, Alias; E-commerce v2, Email).
 """
 
-from pipelines.collect.connector import Check, Connector, Field, Plan
+from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
 from pipelines.collect.json_records import (
     JsonFormat,
     first_sql,
+    is_nested_sql,
     is_object_sql,
     joined_sql,
     members_sql,
@@ -46,16 +47,19 @@ _PROPERTIES = {
     "contact_id": "VARCHAR",
     "message_id": "VARCHAR",
 }
+# The context of a batch holds for its calls, as far as they do not say otherwise.
+_CONTEXT = """CASE WHEN batch_context IS NULL THEN r.context
+    ELSE json_merge_patch(batch_context, COALESCE(r.context, '{}')) END"""
 _FORMAT = JsonFormat(
     known=_KNOWN,
     nested={
-        "p": ("properties", _PROPERTIES),
-        "c": ("context", {"channel": "VARCHAR", "externalIds": "JSON"}),
-        "t": ("traits", {"email": "VARCHAR", "phone": "VARCHAR"}),
+        "p": ("r.properties", _PROPERTIES),
+        "c": (_CONTEXT, {"channel": "VARCHAR", "externalIds": "JSON"}),
+        "t": ("r.traits", {"email": "VARCHAR", "phone": "VARCHAR"}),
     },
     batch="batch",
     single="type",
-    envelope={"batch_sent_at": "sentAt", "batch_received_at": "receivedAt"},
+    envelope={"batch_sent_at": "sentAt", "batch_received_at": "receivedAt", "batch_context": "context"},
 )
 
 # Spec names that the e-mail channel has under a canonical name of its own.
@@ -64,6 +68,10 @@ _ALIASES = {
     "email_marked_as_spam": "email_complained",
     "unsubscribed": "email_unsubscribed",
 }
+_TEXTS = (
+    *(f"r.{name}" for name in ("messageId", "userId", "anonymousId", "previousId", "event")),
+    *(f"p.{name}" for name in ("order_id", "product_id", "category", "campaign_id", "offer_id", "contact_id")),
+)
 _CHANNELS = {
     "browser": "web",
     "client": "web",
@@ -75,25 +83,34 @@ _CHANNELS = {
 _COMPANY_EVENTS = contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS)
 
 _SPLIT_CAMEL = r"regexp_replace(r.event, '([\p{Ll}\p{N}])(\p{Lu})', '\1_\2', 'g')"
-_ANY_NAME = rf"trim(regexp_replace(lower({_SPLIT_CAMEL}), '[^\p{{L}}\p{{N}}]+', '_', 'g'), '_')"
+_ANY_NAME = rf"trim(regexp_replace(lower({_SPLIT_CAMEL}), '[^\p{{L}}\p{{M}}\p{{N}}]+', '_', 'g'), '_')"
 # Nearly all names are plain words, "Product Viewed" or "product_viewed": one test is cheaper than two replacements.
 _PLAIN_NAME = "'[A-Z]?[a-z0-9]+([ _][A-Z]?[a-z0-9]+)*'"
 _SNAKE = (
     f"CASE WHEN regexp_full_match(r.event, {_PLAIN_NAME}) THEN replace(lower(r.event), ' ', '_') ELSE {_ANY_NAME} END"
 )
-_ITEM = """{
+_QUANTITY = money_sql("product.quantity")
+_AMOUNT = f"""TRY_CAST(
+    {money_sql("product.price")} * COALESCE(TRY_CAST(product.quantity AS DOUBLE), 1) AS DECIMAL(18,4)
+)"""
+_ITEM = f"""{{
     'product_id': COALESCE(product.product_id, product.sku),
     'category': product.category,
-    'quantity': TRY_CAST(product.quantity AS DECIMAL(18,4)),
-    'amount': CAST(TRY_CAST(product.price AS DECIMAL(18,4))
-        * COALESCE(TRY_CAST(product.quantity AS DOUBLE), 1) AS DECIMAL(18,4))
-}"""
+    'quantity': {_QUANTITY},
+    'amount': {_AMOUNT}
+}}"""
 _PRODUCT = '[{"product_id":"VARCHAR","sku":"VARCHAR","category":"VARCHAR","quantity":"VARCHAR","price":"VARCHAR"}]'
 _PRODUCTS = f"CASE WHEN {first_sql('p.products')} = '[' THEN from_json(p.products, '{_PRODUCT}') END"
-_BAD_PRODUCT = """
-    (product.quantity IS NOT NULL AND TRY_CAST(product.quantity AS DECIMAL(18,4)) IS NULL)
-    OR (product.price IS NOT NULL AND TRY_CAST(product.price AS DECIMAL(18,4)) IS NULL)
+_BAD_PRODUCT = f"""
+    (product.quantity IS NOT NULL AND {_QUANTITY} IS NULL)
+    OR (product.price IS NOT NULL AND {_AMOUNT} IS NULL)
 """
+_MEMBERS = "from_json(p.products, '[\"JSON\"]')"
+_BAD_PRODUCTS = f"""(
+    {first_sql("p.products")} NOT IN ('[', 'n')
+    OR NOT list_bool_and(list_transform({_MEMBERS}, lambda member: COALESCE({first_sql("member")} = '{{', FALSE)))
+    OR len(list_filter({_PRODUCTS}, lambda product: {_BAD_PRODUCT})) > 0
+)"""
 
 
 def _cases(expression: str, mapping: dict[str, str]) -> str:
@@ -108,7 +125,7 @@ def _listed(names: tuple[str, ...]) -> str:
 # What has no column stays unchanged: the event's own properties at the top, the other fields by their names.
 _REST = joined_sql(
     members_sql("r.properties"),
-    "'\"context\":' || r.context",
+    f"'\"context\":' || ({_CONTEXT})",
     "'\"traits\":' || r.traits",
     unknown_members_sql(_KNOWN),
 )
@@ -146,7 +163,7 @@ _PLAN = Plan(
         "original_at": Field("r.originalTimestamp"),
         "sent_at": Field("COALESCE(r.sentAt, batch_sent_at)"),
         "received_at": Field("COALESCE(r.receivedAt, batch_received_at)"),
-        "amount": Field("COALESCE(p.revenue, p.total, p.value)"),
+        "amount": Field("COALESCE(nullif(p.revenue, ''), nullif(p.total, ''), p.value)"),
         "currency": Field("upper(p.currency)"),
         "quantity": Field("p.quantity"),
         "product_id": Field("p.product_id"),
@@ -194,9 +211,13 @@ _PLAN = Plan(
             "'properties', 'context' or 'traits' is not an object; send {} instead",
         ),
         Check(
+            "wrong_type_text",
+            is_nested_sql(_TEXTS),
+            "an id, a name or a category is an object or array; send it as text",
+        ),
+        Check(
             "wrong_type_items",
-            f"CASE WHEN p.products IS NOT NULL THEN {first_sql('p.products')} NOT IN ('[', 'n') "
-            f"OR len(list_filter({_PRODUCTS}, lambda product: {_BAD_PRODUCT})) > 0 END",
+            f"CASE WHEN p.products IS NOT NULL THEN {_BAD_PRODUCTS} END",
             "'products' is not an array of products with numbers as price and quantity; mend the tracking plan",
         ),
         Check(

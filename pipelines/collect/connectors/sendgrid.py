@@ -1,7 +1,7 @@
 """SendGrid's Event Webhook: JSON arrays, one per request. Source: Twilio SendGrid, Event Webhook Reference."""
 
 from pipelines.collect.connector import EPOCH_SECONDS, Check, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, rest_sql
+from pipelines.collect.json_records import JsonFormat, is_nested_sql, rest_sql
 from schemas.keys import key_sql
 
 _EVENTS = {
@@ -62,6 +62,11 @@ _PLAN = Plan(
             "missing_event_name",
             "COALESCE(r.event, '') = ''",
             "the field 'event' is missing; check that the file holds Event Webhook requests",
+        ),
+        Check(
+            "wrong_type_text",
+            is_nested_sql(f"r.{name}" for name in _KNOWN if name not in ("timestamp", "sg_machine_open")),
+            "an address, an id or a name is an object or array; send it as text",
         ),
         Check(
             "missing_identifier",

@@ -8,5 +8,4 @@ CONNECTOR = Connector(
     channels=("pos", "call", "sms", "post"),
     framing="table",
     plan=lambda mapping, columns: mapping_plan(parse_mapping(mapping), columns),
-    accepts=(".csv", ".tsv", ".txt", ".parquet"),
 )
