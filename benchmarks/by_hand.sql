@@ -239,8 +239,8 @@ SELECT
             THEN 'channel_not_snake_case'
         WHEN said_at NOT BETWEEN TIMESTAMPTZ '1970-01-01' AND TIMESTAMPTZ '2200-01-01' THEN 'occurred_at_out_of_range'
         WHEN received NOT BETWEEN TIMESTAMPTZ '1970-01-01' AND TIMESTAMPTZ '2200-01-01' THEN 'received_at_out_of_range'
-        WHEN abs(amount) > 1000000000000 THEN 'amount_out_of_range'
-        WHEN abs(quantity) > 1000000000000 THEN 'quantity_out_of_range'
+        WHEN abs(amount) > 10000000000 THEN 'amount_out_of_range'
+        WHEN abs(quantity) > 10000000000 THEN 'quantity_out_of_range'
         WHEN amount IS NOT NULL AND NOT regexp_full_match(currency, '[A-Z]{3}') THEN 'currency_not_iso_4217'
     END AS reason_code
 FROM identified;

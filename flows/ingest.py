@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +27,9 @@ from warehouse.run import Run
 
 # Reasons for which a record was not even read; a file of nothing else was not readable.
 UNREADABLE = ("unreadable_file", "truncated_file", "not_utf8", "bad_json", "not_an_object", "broken_row")
+if TYPE_CHECKING:
+    from pipelines.keep.keep import KeepReport
+
 Tell = Callable[[str], None]
 SPLIT_BYTES = 256 * 1024 * 1024
 _BYTES_PER_EVENT = 500
@@ -149,7 +153,7 @@ def load(lake: Lake, run: Run, files: Sequence[LandedFile], tell: Tell, *, is_ch
     staged = {part.number: part.interactions for part in parts if part.interactions}
     kept = keep(lake, run, staged, [part.losers for part in parts if part.losers], candidates)
     _add_rejections(lake, parts)
-    counts = _count(files, parts, kept.loaded)
+    counts = _count(files, parts, kept)
     _write_landing(lake, run, files, counts)
     return sum(counts.values(), Counts())
 
@@ -208,16 +212,17 @@ def _add_rejections(lake: Lake, parts: Sequence[StagedPart]) -> None:
         lake.con.execute(f"INSERT INTO rejections BY NAME SELECT * FROM read_parquet([{', '.join(paths)}])")
 
 
-def _count(files: Sequence[LandedFile], parts: Sequence[StagedPart], loaded: dict[str, int]) -> dict[str, Counts]:
+def _count(files: Sequence[LandedFile], parts: Sequence[StagedPart], kept: "KeepReport") -> dict[str, Counts]:
+    """The five counts of each file, each counted where it happened, so that a lost record shows."""
     counts = {file.file_id: Counts() for file in files}
     for count in (count for part in parts for count in part.counts):
         rejected = count.received - count.accepted
-        counts[count.file_id] += Counts(received=count.received, duplicate=count.accepted, rejected=rejected)
-    for file_id, number in loaded.items():
-        found = counts[file_id]
-        counts[file_id] = replace(found, loaded=number, duplicate=found.duplicate - number)
+        counts[count.file_id] += Counts(received=count.received, duplicate=count.repeated, rejected=rejected)
+    for file_id in counts:
+        loaded, duplicate = kept.loaded.get(file_id, 0), kept.duplicates.get(file_id, 0)
+        counts[file_id] += Counts(loaded=loaded, duplicate=duplicate)
     for file in files:
-        if not counts[file.file_id].is_conserved or counts[file.file_id].duplicate < 0:
+        if not counts[file.file_id].is_conserved:
             raise RapportError(
                 f"records of file '{file.name}' do not add up ({counts[file.file_id]}); nothing was published"
             )

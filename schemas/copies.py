@@ -26,9 +26,10 @@ def content_sql() -> str:
 def winner_order_sql(content: str = "content") -> str:
     """The order of copies, winner first, for an ORDER BY over the columns of `interactions` and `content`.
 
-    The greatest version that the source declares, else the earliest received time that the source gives, else the
-    smallest digest: a function of the set of copies, never of their order of arrival.
+    The greatest version that the source declares (numbers as numbers), else the earliest received time that the
+    source gives, else the smallest digest: a function of the set of copies, never of their order of arrival.
     """
     return (
-        f"source_version DESC NULLS LAST, CASE WHEN NOT is_received_assigned THEN received_at END NULLS LAST, {content}"
+        "TRY_CAST(source_version AS DECIMAL(38,9)) DESC NULLS LAST, source_version DESC NULLS LAST, "
+        f"CASE WHEN NOT is_received_assigned THEN received_at END NULLS LAST, {content}"
     )

@@ -81,7 +81,7 @@ def write_segment(folder: Path, first: int, last: int, keys: Keys, days: Days) -
     """Write a segment of unsorted `keys` with their `days`; complete once the keys have their name."""
     folder.mkdir(parents=True, exist_ok=True)
     segment = Segment(folder, first, last)
-    order = np.argsort(keys)
+    order = np.lexsort((days, keys))
     for ending, values in ((".days", days), (".keys", keys)):
         draft = segment.stem.with_suffix(f"{ending}.draft.npy")
         np.save(draft, values[order])

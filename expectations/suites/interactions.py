@@ -29,8 +29,8 @@ FILLED_BY_THE_RUN = (
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HORIZON = datetime(2200, 1, 1, tzinfo=UTC)
-# A hundredth of what DECIMAL(18,4) holds: sums of a few large values still fit.
-MONEY_LIMIT = 10**12
+# A ten-thousandth of what DECIMAL(18,4) holds: sums of thousands of the largest values still fit.
+MONEY_LIMIT = 10**10
 ID_LENGTH = 1_000
 NAME_LENGTH = 255
 ID_COLUMNS = ("event_id", "order_id", "product_id", "campaign_id", "offer_id", "contact_id")

@@ -44,11 +44,12 @@ class Split:
 
 @dataclass(frozen=True)
 class FileCount:
-    """Conservation of one file within a part: received = accepted + rejected."""
+    """Conservation of one file within a part: received = accepted + rejected; `repeated` of the accepted lost there."""
 
     file_id: str
     received: int
     accepted: int
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,9 @@ def _write(
     received = sum(count.received for count in counts)
     good, bad, lost = (staging / f"{number:010d}.{kind}" for kind in ("parquet", "rejections.parquet", "lost.parquet"))
     has_losers = bool(accepted) and _take_losers(con, lost)
+    if accepted:
+        beaten = dict(con.execute("SELECT file_id, COUNT(*) FROM beaten GROUP BY file_id").fetchall())
+        counts = tuple(replace(count, repeated=beaten.get(count.file_id, 0)) for count in counts)
     if accepted:
         con.execute(f"COPY (SELECT * FROM accepted) TO {literal(str(good))} {_PARQUET}")
     if received > accepted:

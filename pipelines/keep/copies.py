@@ -12,9 +12,10 @@ from warehouse.key_index import Days, Keys, Segment, key_prefixes
 RANGES = 16
 _SHIFT = np.uint64(60)
 NO_DAY = -(2**31)
+_LATEST = 2**31 - 1
 
 KEYS = pa.schema([("key", pa.uint64()), ("part", pa.int64()), ("row", pa.int64())])
-CANDIDATES = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("day", pa.int32())])
+CANDIDATES = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("first_day", pa.int32()), ("last_day", pa.int32())])
 
 
 def part_keys(path: Path) -> tuple[Keys, Days]:
@@ -54,7 +55,7 @@ def by_range(part: int, keys: Keys) -> Iterator[tuple[int, pa.RecordBatch]]:
 def candidates(batches: Iterable[pa.RecordBatch], history: Sequence[Segment]) -> pa.RecordBatch:
     """The rows of one range whose key stands twice in the run or is in `history` (schema CANDIDATES).
 
-    `day` is a day on which history has the key, NO_DAY where it has none.
+    `first_day` and `last_day` are the earliest and the latest day on which history has the key, else NO_DAY.
     """
     table = pa.Table.from_batches(list(batches), schema=KEYS)
     keys = table["key"].to_numpy()
@@ -63,21 +64,25 @@ def candidates(batches: Iterable[pa.RecordBatch], history: Sequence[Segment]) ->
     is_repeated = np.zeros(len(ordered), dtype=bool)
     is_repeated[1:] = ordered[1:] == ordered[:-1]
     is_repeated[:-1] |= is_repeated[1:]
-    days = _known_days(ordered, history)
-    chosen = is_repeated | (days != NO_DAY)
+    first, last = _known_days(ordered, history)
+    chosen = is_repeated | (first != NO_DAY)
     places = order[chosen]
-    columns = [table["part"].to_numpy()[places], table["row"].to_numpy()[places], days[chosen]]
+    columns = [table["part"].to_numpy()[places], table["row"].to_numpy()[places], first[chosen], last[chosen]]
     return pa.record_batch(columns, schema=CANDIDATES)
 
 
-def _known_days(ordered: Keys, history: Sequence[Segment]) -> Days:
-    days = np.full(len(ordered), NO_DAY, dtype=np.int32)
+def _known_days(ordered: Keys, history: Sequence[Segment]) -> tuple[Days, Days]:
+    """For each key, the first and the last day that `history` has for it, NO_DAY where it has none."""
+    first = np.full(len(ordered), _LATEST, dtype=np.int32)
+    last = np.full(len(ordered), NO_DAY, dtype=np.int32)
     for segment in history if len(ordered) else ():
-        known = segment.keys()
-        low, high = np.searchsorted(known, ordered[[0, -1]], side="left")
-        known = known[low : high + 1]
-        if len(known):
-            places = np.minimum(np.searchsorted(known, ordered), len(known) - 1)
-            hits = known[places] == ordered
-            days[hits] = segment.days()[low : low + len(known)][places[hits]]
-    return days
+        known, days = segment.keys(), segment.days()
+        low, high = np.searchsorted(known, ordered[0], "left"), np.searchsorted(known, ordered[-1], "right")
+        # Within a key, a segment is sorted by day.
+        known, days = np.asarray(known[low:high]), np.asarray(days[low:high])
+        starts, stops = np.searchsorted(known, ordered, "left"), np.searchsorted(known, ordered, "right")
+        hits = stops > starts
+        first[hits] = np.minimum(first[hits], days[starts[hits]])
+        last[hits] = np.maximum(last[hits], days[stops[hits] - 1])
+    first[last == NO_DAY] = NO_DAY
+    return first, last

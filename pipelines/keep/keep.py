@@ -19,9 +19,13 @@ from warehouse.run import Run
 
 @dataclass(frozen=True)
 class KeepReport:
-    """What was kept: per landing file the records whose key was first seen; corrections of earlier copies."""
+    """What was kept: per landing file the records whose key was first seen and the copies of keys seen before.
+
+    A copy that wins over one of history is a correction: a duplicate too.
+    """
 
     loaded: dict[str, int]
+    duplicates: dict[str, int]
     corrected_count: int
 
 
@@ -35,11 +39,12 @@ def keep(
     """
     con = lake.con
     retracted = 0
-    if losers:
-        store_staged_losers(con, run, losers)
     if candidates:
         rank_copies(con, parts, candidates)
         retracted = retract(con, run, parts)
+    if losers:  # after those of history, which are noted as having won
+        store_staged_losers(con, run, losers)
+    if candidates:
         parts = _with_winners(con, parts)
     loaded = {}
     if parts:
@@ -53,8 +58,9 @@ def keep(
         _index(lake, run, parts)
         for name, rollup in rollups().items():
             update(con, run, name, rollup, retracts=retracted > 0)
+    duplicates = _duplicates(con) if candidates else {}
     _drop_temporary(con)
-    return KeepReport(loaded, retracted)
+    return KeepReport(loaded, duplicates, retracted)
 
 
 def _with_winners(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str]) -> dict[int, str]:
@@ -85,6 +91,16 @@ def _loaded(con: duckdb.DuckDBPyConnection, *, is_ranked: bool) -> dict[str, int
     """Per landing file, the rows whose key is new: a winner over an earlier copy is a correction, not a new key."""
     known = "WHERE interaction_id NOT IN (SELECT interaction_id FROM keep_ranked WHERE is_known)" if is_ranked else ""
     return dict(con.execute(f"SELECT file_id, COUNT(*) FROM keep_fresh {known} GROUP BY file_id").fetchall())
+
+
+def _duplicates(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Per landing file, the staged rows that lost, or whose key history has."""
+    return dict(
+        con.execute(
+            "SELECT file_id, COUNT(*) FROM keep_ranked "
+            "WHERE part IS NOT NULL AND (place > 1 OR is_known) GROUP BY file_id"
+        ).fetchall()
+    )
 
 
 def _index(lake: Lake, run: Run, parts: Iterable[int]) -> None:

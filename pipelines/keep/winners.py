@@ -21,7 +21,7 @@ def rank_copies(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str], candid
     """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE keep_candidates AS "
-        f"SELECT DISTINCT part, row, day FROM read_parquet({_listed(str(path) for path in candidates)})"
+        f"SELECT DISTINCT part, row, first_day, last_day FROM read_parquet({_listed(str(path) for path in candidates)})"
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE keep_parts AS {_parts_sql(parts)}")
     hit = con.execute("SELECT DISTINCT p.path FROM keep_candidates AS c JOIN keep_parts AS p USING (part)").fetchall()
@@ -80,7 +80,9 @@ def _listed(paths: Iterable[str]) -> str:
 
 def _touched_days(con: duckdb.DuckDBPyConnection) -> str:
     """A range of time that holds every day on which history has a candidate: files outside are not read."""
-    row = con.execute("SELECT MIN(day), MAX(day) FROM keep_candidates WHERE day <> ?", [NO_DAY]).fetchone()
+    row = con.execute(
+        "SELECT MIN(first_day), MAX(last_day) FROM keep_candidates WHERE first_day <> ?", [NO_DAY]
+    ).fetchone()
     if row is None or row[0] is None:
         return "FALSE"
     first, last = int(row[0]), int(row[1]) + 1

@@ -50,7 +50,7 @@ def _instants(*columns: str) -> dict[str, tuple[list[Changes], list[Changes]]]:
 
 
 def _numbers(*columns: str) -> dict[str, tuple[list[Changes], list[Changes]]]:
-    limit, step = Decimal(10**12), Decimal("0.0001")
+    limit, step = Decimal(10**10), Decimal("0.0001")
     return {
         f"{column}_out_of_range": (
             [{column: limit}, {column: -limit}, {column: Decimal(0)}, {column: None}],

@@ -64,24 +64,23 @@ def test_the_candidates_are_the_rows_whose_key_stands_twice_or_is_known(
         for part, values in enumerate(parts):
             for number, batch in by_range(part, keys_of(values)):
                 groups.setdefault(number, []).append(batch)
-        found: dict[tuple[int, int], set[int]] = {}
+        found: dict[tuple[int, int], tuple[int, int]] = {}
         for batches in groups.values():
             batch = candidates(batches, segments)
-            assert batch.schema.names[:2] == CANDIDATES.names[:2]
-            for said in batch.to_pylist():
-                found.setdefault((said["part"], said["row"]), set()).add(said["day"])
+            assert batch.schema == CANDIDATES
+            for part, row, first, last in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                found[part, row] = (first, last)
     seen = Counter(key for values in parts for key in values)
     days: dict[int, set[int]] = {}
     for key, day in (known for segment in history for known in segment):
         days.setdefault(key, set()).add(day)
     expected = {
-        (part, row): days.get(key, {NO_DAY})
+        (part, row): (min(days.get(key, {NO_DAY})), max(days.get(key, {NO_DAY})))
         for part, values in enumerate(parts)
         for row, key in enumerate(values)
         if seen[key] > 1 or key in days
     }
-    assert found.keys() == expected.keys()
-    assert all(found[place] <= expected[place] for place in found)
+    assert found == expected
 
 
 def test_no_keys_are_no_candidates() -> None:

@@ -48,7 +48,6 @@ def test_copies_are_found_in_segments_that_were_merged(tmp_path: Path) -> None:
     assert loaded_and_duplicate(home, *(row(f"e{n}", at=day) for n, day in enumerate(DAYS[:9]))) == (0, 9)
 
 
-@pytest.mark.xfail(strict=True, reason="of two days that a merged segment has for a key, only one is looked at")
 def test_a_copy_is_found_after_a_correction_moved_its_day_and_segments_were_merged(tmp_path: Path) -> None:
     home = Home(tmp_path)
     moves = [(DAYS[0], DAYS[5])] * 3 + [(DAYS[5], DAYS[0])] * 3
@@ -83,7 +82,6 @@ def test_different_keys_with_equal_prefixes_are_all_kept_and_their_copies_are_no
     assert one(home, "SELECT COUNT(DISTINCT left(interaction_id, 16)) FROM interactions") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="of several days that a segment has for a prefix, only one is looked at")
 @pytest.mark.usefixtures("colliding")
 def test_copies_of_colliding_keys_are_found_on_their_own_days(tmp_path: Path) -> None:
     home = Home(tmp_path)

@@ -64,12 +64,12 @@ def copies_in(home: Home) -> dict[str, list[dict[str, Any]]]:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(said=st.lists(COPY, min_size=25, max_size=60), order=st.integers(0, 2**32))
+@given(said=st.lists(COPY, min_size=40, max_size=80), order=st.integers(0, 2**32))
 def test_the_set_of_copies_decides_and_neither_their_order_nor_their_runs(
     said: list[dict[str, str]], order: int
 ) -> None:
@@ -140,7 +140,6 @@ class TestOneEvent:
         ingest(home, [row("e1", amount=5, version=1)], [row("e1", amount=5, version=1)] * 2)
         assert self.told(home) == ([7], [(5, 1, 2)])
 
-    @pytest.mark.xfail(strict=True, reason="losers of a part are stored before what they retract")
     def test_the_winner_is_noted_as_having_won_though_an_equal_copy_loses_beside_its_correction(
         self, home: Home
     ) -> None:
@@ -148,7 +147,6 @@ class TestOneEvent:
         ingest(home, [row("e1", amount=5, version=1), row("e1", amount=7, version=2)])
         assert self.told(home) == ([7], [(5, 1, 2)])
 
-    @pytest.mark.xfail(strict=True, reason="versions are compared as texts")
     def test_versions_that_are_numbers_are_compared_as_numbers(self, home: Home) -> None:
         ingest(home, [row("e1", amount=9, version=9)], [row("e1", amount=10, version=10)])
         assert self.told(home)[0] == [10]

@@ -5,23 +5,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from flows import ingest as ingesting
-from flows import steps
-from flows.steps import PLAIN, Step, main_job
+from flows.steps import PLAIN, Steps, main_job
 from flows.work import Work
 from pipelines.collect import landing
 from tests.laws.states import State, assert_conserved, differences, held, one, rows
 from tests.laws.worlds import AS_OF, Load, drop, new_home, run, small_world
 from warehouse import lake as warehouse_lake
 from warehouse.home import Home
-from warehouse.lake import Lake, open_writer
+from warehouse.lake import open_writer
 
 SEED = 4
 
@@ -76,57 +75,47 @@ def half_done(first_run: Home, tmp_path: Path) -> Home:
     return Home(Path(shutil.copytree(first_run.root, tmp_path / "home")))
 
 
-@pytest.mark.parametrize("name", ["collect", "resolve", "know", "decide", "publish"])
-def test_a_crash_after_any_step_leaves_everything_or_nothing(name: str, half_done: Home, undisturbed: State) -> None:
-    real: Step = getattr(PLAIN, name)
-
-    def broken(work: Work) -> None:
-        real(work)
-        raise Crash
-
-    before = one(half_done, "SELECT COUNT(*) FROM interactions")
-    with open_writer(half_done) as lake, pytest.raises(Crash):
-        main_job(Work(lake, AS_OF, lambda _: None), replace(PLAIN, **{name: broken}))
-    after = one(half_done, "SELECT COUNT(*) FROM interactions")
-    assert (after > before) == (name == "publish")
-    assert_finishes(half_done, undisturbed)
+def crash(home: Home, do: Steps) -> None:
+    """A run in which something crashes; what it leaves is whole."""
+    with open_writer(home) as lake, pytest.raises(Crash):
+        main_job(Work(lake, AS_OF, lambda _: None), do)
+    assert_conserved(home)
 
 
-@pytest.mark.parametrize(
-    ("holder", "name"),
-    [
-        (ingesting, "_write_landing"),
-        (steps, "write_progress"),
-        (landing, "_take"),
-        (landing, "_note"),
-        (landing, "settle"),
-        (Lake, "add_files"),
-        (Lake, "publish"),
-        (warehouse_lake, "_durable_move"),
-        (warehouse_lake, "publish"),
-    ],
-)
-def test_a_crash_within_a_step_leaves_everything_or_nothing(
-    holder: object, name: str, half_done: Home, undisturbed: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with open_writer(half_done) as lake:
-        monkeypatch.setattr(holder, name, crash_after(getattr(holder, name)))
-        with pytest.raises(Crash):
-            main_job(Work(lake, AS_OF, lambda _: None), PLAIN)
-        monkeypatch.undo()
-    assert_conserved(half_done)
-    assert_finishes(half_done, undisturbed)
-
-
-def crash_after(real: object) -> object:
+def crash_after(real: Callable[..., Any]) -> Callable[..., None]:
     """The same function, which crashes when it is done."""
 
-    def broken(*given: object, **named: object) -> None:
-        assert callable(real)
+    def broken(*given: Any, **named: Any) -> None:
         real(*given, **named)
         raise Crash
 
     return broken
+
+
+def test_a_crash_after_each_step_leaves_everything_or_nothing(half_done: Home, undisturbed: State) -> None:
+    before = one(half_done, "SELECT COUNT(*) FROM interactions")
+    for name in ("collect", "resolve", "know", "decide", "publish"):
+        assert one(half_done, "SELECT COUNT(*) FROM interactions") == before
+        crash(half_done, replace(PLAIN, **{name: crash_after(getattr(PLAIN, name))}))
+    assert one(half_done, "SELECT COUNT(*) FROM interactions") > before
+    assert_finishes(half_done, undisturbed)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(landing, "_take"), (landing, "_note"), (warehouse_lake, "_durable_move"), (warehouse_lake, "publish")],
+        [(landing, "settle")],
+    ],
+)
+def test_a_crash_within_a_step_leaves_everything_or_nothing(
+    places: list[tuple[Any, str]], half_done: Home, undisturbed: State
+) -> None:
+    for holder, name in places:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(holder, name, crash_after(getattr(holder, name)))
+            crash(half_done, PLAIN)
+    assert_finishes(half_done, undisturbed)
 
 
 RUN = """
