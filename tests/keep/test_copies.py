@@ -11,7 +11,17 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.keep.copies import CANDIDATES, KEYS, NO_DAY, RANGES, by_range, candidates, part_keys
+from pipelines.keep.copies import (
+    CANDIDATES,
+    KEYS,
+    NO_DAY,
+    RANGES,
+    by_range,
+    candidates,
+    part_keys,
+    save_keys,
+    saved_keys,
+)
 from pipelines.keep.find_copies import ArrowBatchCoder
 from warehouse.key_index import Keys, Segment, write_segment
 
@@ -21,9 +31,7 @@ KEY = st.one_of(
     st.tuples(st.integers(0, RANGES - 1), st.integers(0, 3)).map(lambda pair: (pair[0] << 60) + pair[1]),
 )
 PARTS = st.lists(st.lists(KEY, max_size=20), max_size=4)
-HISTORY = st.lists(
-    st.lists(st.tuples(KEY, st.integers(-9, 9)), max_size=20, unique_by=lambda known: known[0]), max_size=3
-)
+HISTORY = st.lists(st.lists(st.tuples(KEY, st.integers(-9, 9)), max_size=20), max_size=3)
 
 
 def keys_of(values: Sequence[int]) -> Keys:
@@ -96,6 +104,14 @@ def test_the_keys_of_a_part_are_the_first_64_bits_of_its_ids_in_the_order_of_the
     keys, days = part_keys(path)
     assert keys.tolist() == [7, 2**64 - 1, 0, 7]
     assert days.tolist() == [0, 1, 0, -1]
+
+
+def test_the_keys_of_the_parts_that_are_kept_come_back_for_the_index(tmp_path: Path) -> None:
+    for part in range(3):
+        save_keys(tmp_path, part, keys_of([part, 9]), np.array([part, 8], np.int32))
+    keys, days = saved_keys(tmp_path, [2, 0])
+    assert keys.tolist() == [2, 9, 0, 9]
+    assert days.tolist() == [2, 8, 0, 8]
 
 
 COLUMNS = st.fixed_dictionaries(

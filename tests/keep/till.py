@@ -50,14 +50,10 @@ def till(*records: Record) -> Load:
 
 
 def ingest(home: Home, *runs: Iterable[Record]) -> list[IngestReport]:
-    """Ingest each of `runs` by itself: one file, one commit."""
-    reports = []
-    for records in runs:
-        with open_writer(home) as lake:
-            path = _written(home, [text for _, text in records])
-            mapping = home.root / "till.toml"
-            reports.append(ingest_paths(lake, "table", [path], "till", mapping))
-    return reports
+    """Ingest each of `runs` by itself, one file and one commit, with one writer for all."""
+    with open_writer(home) as lake:
+        paths = [_written(home, [text for _, text in records]) for records in runs]
+        return [ingest_paths(lake, "table", [path], "till", home.root / "till.toml") for path in paths]
 
 
 def _written(home: Home, texts: list[str]) -> Path:

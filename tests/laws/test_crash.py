@@ -131,7 +131,11 @@ run_plain(Home(Path(sys.argv[1])), sys.argv[2], lambda said: print(said, flush=T
 def killed(home: Home, told: str, delay: float) -> bool:
     """Run in another process and kill it `delay` seconds after it told that it is at `told`; False if it was faster."""
     command = [sys.executable, "-c", RUN, str(home.root), AS_OF]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    # A killed process leaves half a file of coverage, if it is let to write one.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(told):
