@@ -133,9 +133,7 @@ def killed(home: Home, told: str, delay: float) -> bool:
     command = [sys.executable, "-c", RUN, str(home.root), AS_OF]
     # A killed process leaves half a file of coverage, if it is let to write one.
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(told):

@@ -1,15 +1,18 @@
 """A rejected record never blocks its neighbours, and a file that cannot be read never blocks other files."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from flows.ingest import ingest_paths
+from flows.run import run_plain
+from pipelines.validate.validate import CheckpointResult, ExpectationResult
 from tests.keep.till import HEAD, MAPPING, ingest, row
 from tests.laws.states import assert_conserved, one, rows
-from tests.laws.worlds import run
-from warehouse.errors import UsageError
+from tests.laws.worlds import AS_OF, run
+from warehouse.errors import RapportError, UsageError
 from warehouse.home import Home
 from warehouse.lake import open_writer
 
@@ -93,3 +96,25 @@ class TestAFileThatItsMappingDoesNotFit:
         mapping.write_text(MAPPING, encoding="utf-8")
         with open_writer(home) as lake, pytest.raises(UsageError, match="stands twice"):
             ingest_paths(lake, "table", [path], "till", mapping)
+
+
+@pytest.mark.parametrize("success", [True, False])
+def test_staged_files_are_published_only_if_the_checkpoint_lets_them(
+    success: bool, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checkpoint(staged: Sequence[Path], table: str) -> CheckpointResult:
+        assert table == "interactions"
+        assert [path.is_file() for path in staged] == [True]
+        return CheckpointResult(table, (ExpectationResult("amount_out_of_range", success, 4, 0 if success else 1),))
+
+    monkeypatch.setattr("pipelines.validate.validate.checkpoint", checkpoint)
+    home.prepare()
+    (home.inbox / "segment").mkdir()
+    (home.inbox / "segment" / "calls.jsonl").write_text("\n".join(LINES), encoding="utf-8")
+    if success:
+        assert run_plain(home, AS_OF, lambda _: None, is_checked=True).counts.loaded == 4
+    else:
+        with pytest.raises(RapportError, match="amount_out_of_range"):
+            run_plain(home, AS_OF, lambda _: None, is_checked=True)
+    assert one(home, "SELECT COUNT(*) FROM interactions") == (4 if success else 0)
+    assert run(home).counts.loaded == (0 if success else 4)
