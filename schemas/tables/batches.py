@@ -1,5 +1,6 @@
 """Runs of a stage over landing files, with conservation."""
 
+from schemas.conservation import COUNTS
 from schemas.table import INSTANT, LONG, TEXT, Column, Table
 
 TABLE = Table(
@@ -15,21 +16,7 @@ TABLE = Table(
         Column("commit_seq", LONG, "commit that published it", nullable=False),
         Column("started_at", INSTANT, "when it began", nullable=False),
         Column("finished_at", INSTANT, "when it was ready to publish", nullable=False),
-        Column("received_count", LONG, "records that the files held", nullable=False),
-        Column("loaded_count", LONG, "records whose key was first seen", nullable=False),
-        Column(
-            "duplicate_count",
-            LONG,
-            "copies of a key that was seen before, corrections included",
-            nullable=False,
-        ),
-        Column("rejected_count", LONG, "records that did not pass", nullable=False),
-        Column(
-            "suppressed_count",
-            LONG,
-            "records kept out because their person was erased",
-            nullable=False,
-        ),
+        *COUNTS,
     ),
     key=("batch_id",),
 )

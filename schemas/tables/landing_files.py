@@ -1,5 +1,6 @@
 """Files received, immutable."""
 
+from schemas.conservation import COUNTS
 from schemas.table import INSTANT, LONG, TEXT, Column, Table
 
 TABLE = Table(
@@ -21,21 +22,7 @@ TABLE = Table(
         Column("landed_at", INSTANT, "when it was received", nullable=False),
         Column("batch_id", TEXT, "batch that loaded it", nullable=False),
         Column("commit_seq", LONG, "commit that published it", nullable=False),
-        Column("received_count", LONG, "records that the files held", nullable=False),
-        Column("loaded_count", LONG, "records whose key was first seen", nullable=False),
-        Column(
-            "duplicate_count",
-            LONG,
-            "copies of a key that was seen before, corrections included",
-            nullable=False,
-        ),
-        Column("rejected_count", LONG, "records that did not pass", nullable=False),
-        Column(
-            "suppressed_count",
-            LONG,
-            "records kept out because their person was erased",
-            nullable=False,
-        ),
+        *COUNTS,
     ),
     key=("file_id",),
 )
