@@ -20,13 +20,26 @@ from pipelines.resolve.components import (
 )
 from pipelines.resolve.evidence import add_links, gather_seen
 from pipelines.resolve.touched import gather_members
+from pipelines.resolve.withdrawn import withdraw
 from schemas.identifiers import priority_sql
 from schemas.keys import key_sql
 from schemas.table import literal
 from warehouse.run import Run
 from warehouse.settings import IdentitySettings
 
-_TEMPORARY = ("seen", "evidence", "new_links", "frontier", "reached", "members", "nodes", "ties", "changed")
+_TEMPORARY = (
+    "withdrawn",
+    "reopened",
+    "seen",
+    "evidence",
+    "new_links",
+    "frontier",
+    "reached",
+    "members",
+    "nodes",
+    "ties",
+    "changed",
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,10 @@ def resolve(con: duckdb.DuckDBPyConnection, run: Run, since: int | None) -> Reso
     The current identities are a function of the set of interactions alone: neither their order nor their
     split into calls changes anything. A call without news writes nothing.
     """
+    if withdraw(con, since):
+        since = None
     seen = gather_seen(con, run.settings.identity, since)
+    _close_vanished(con, run)
     added = add_links(con, run, since)
     changed, refused = 0, 0
     if gather_members(con):
@@ -62,6 +78,21 @@ def resolve(con: duckdb.DuckDBPyConnection, run: Run, since: int | None) -> Reso
     for name in _TEMPORARY:
         con.execute(f"DROP TABLE IF EXISTS temp.resolve_{name}")
     return ResolveReport(added, seen, customers, changed, refused)
+
+
+def _close_vanished(con: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Close the identifiers that no event carries any more."""
+    vanished = """
+        SELECT withdrawn.identifier
+        FROM resolve_withdrawn AS withdrawn
+        JOIN identities AS known ON known.identifier = withdrawn.identifier AND known.known_to IS NULL
+        ANTI JOIN resolve_seen AS seen ON seen.identifier = withdrawn.identifier
+    """
+    if _number(con, f"SELECT COUNT(*) FROM ({vanished})"):
+        con.execute(
+            f"UPDATE identities SET known_to = ?, commit_seq = ? WHERE known_to IS NULL AND identifier IN ({vanished})",
+            [run.started_at, run.commit_seq],
+        )
 
 
 def _partition(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> Partition:
@@ -122,7 +153,8 @@ def _nodes_sql(settings: IdentitySettings) -> str:
     return f"""
         CREATE OR REPLACE TEMP TABLE resolve_nodes AS
         WITH known AS (
-            SELECT identifier, kind, value, customer_id, first_seen_at, known_from
+            SELECT identifier, kind, value, customer_id, first_seen_at, known_from,
+                identifier IN (SELECT identifier FROM resolve_withdrawn) AS is_withdrawn
             FROM identities
             WHERE known_to IS NULL
                 AND identifier IN (SELECT identifier FROM resolve_members)
@@ -136,7 +168,7 @@ def _nodes_sql(settings: IdentitySettings) -> str:
                 identifier,
                 COALESCE(known.kind, seen.kind) AS kind,
                 COALESCE(known.value, seen.value) AS value,
-                LEAST(known.first_seen_at, seen.first_seen_at) AS first_seen_at,
+                LEAST(CASE WHEN NOT is_withdrawn THEN known.first_seen_at END, seen.first_seen_at) AS first_seen_at,
                 known.first_seen_at AS previous_first_seen_at,
                 known.customer_id AS previous_id,
                 known.known_from AS previous_known_from

@@ -41,6 +41,8 @@ _SEEDS = """
     SELECT left_identifier FROM resolve_new_links
     UNION
     SELECT right_identifier FROM resolve_new_links
+    UNION
+    SELECT identifier FROM resolve_reopened
 """
 
 _REACHED = """

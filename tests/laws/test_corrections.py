@@ -51,7 +51,6 @@ def test_a_correction_that_comes_together_with_a_copy_of_what_it_corrects() -> N
     assert_runs_do_not_matter([*known("u1", "u2"), earlier], [earlier, row("e1", amount=5, version=2)])
 
 
-@pytest.mark.xfail(strict=True, reason="resolve does not see that copies were retracted")
 def test_corrections_of_who_somebody_is_and_since_when() -> None:
     assert_runs_do_not_matter(
         [
