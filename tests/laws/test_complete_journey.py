@@ -155,7 +155,6 @@ def test_the_second_time_shuffled_and_split_and_the_third_time_change_nothing(
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=True, reason="resolve does not see that copies were retracted")
 def test_shuffled_and_split_into_runs_from_the_start_gives_the_same(
     files: Home, first: State, shuffled: Path, tmp_path: Path
 ) -> None:
