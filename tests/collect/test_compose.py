@@ -57,8 +57,8 @@ def test_an_empty_text_is_no_number_and_no_time_rather_than_a_wrong_one() -> Non
 @pytest.mark.parametrize(
     ("amount", "code"),
     [
-        ("1e12", None),
-        ("1000000000000.0001", "amount_out_of_range"),
+        ("1e10", None),
+        ("10000000000.0001", "amount_out_of_range"),
         ("1e14", "wrong_type_amount"),
         ("nan", "wrong_type_amount"),
         ("1e400", "wrong_type_amount"),

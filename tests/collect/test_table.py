@@ -86,7 +86,7 @@ AMOUNTS = [
     (pa.array([1234567.8912], pa.float64()), Decimal("1234567.8912")),
     (pa.array([1.1], pa.float32()), Decimal("1.1000")),
     (pa.array([-7], pa.int8()), Decimal(-7)),
-    (pa.array([999_999_999_999], pa.int64()), Decimal(999_999_999_999)),
+    (pa.array([9_999_999_999], pa.int64()), Decimal(9_999_999_999)),
     (pa.array(["12.50"]), Decimal("12.5000")),
     (pa.array([None], pa.float64()), None),
     (pa.array([float("nan")]), "wrong_type_amount"),
