@@ -64,7 +64,7 @@ def copies_in(home: Home) -> dict[str, list[dict[str, Any]]]:
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

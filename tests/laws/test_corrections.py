@@ -1,6 +1,10 @@
 """Law 3 where it is hardest: what a run took for true goes again with a later run."""
 
+from random import Random
+
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.keep.till import row, till
 from tests.laws.states import assert_conserved, differences, held
@@ -80,3 +84,26 @@ def test_orders_and_contacts_that_a_later_event_moves_to_another_customer() -> N
             row("answer", user="u5", event="email_clicked", **MAIL),
         ],
     )
+
+
+PEOPLE = ["u1", "u2", "u3", ""]
+COPY = st.tuples(
+    st.integers(0, 9),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(["a@shop.example", "b@shop.example", "c@shop.example", "d@shop.example"]),
+    st.integers(1, 9),
+    st.integers(1, 4),
+)
+
+
+@settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(copies=st.lists(COPY, min_size=15, max_size=40), order=st.integers(0, 2**32))
+def test_any_corrections_of_any_events_in_any_order(copies: list[tuple[int, str, str, int, int]], order: int) -> None:
+    records = [
+        row(f"e{number}", user=user, email=email, at=f"2025-03-0{day}T10:00:00Z", version=version, order=user)
+        for number, user, email, day, version in copies
+    ]
+    random = Random(order)
+    random.shuffle(records)
+    cut = random.randrange(1, len(records))
+    assert_runs_do_not_matter(records[:cut], records[cut:])

@@ -148,7 +148,7 @@ def killed(home: Home, told: str, delay: float) -> bool:
 
 def test_killed_again_and_again_the_work_is_finished_by_the_next_run(half_done: Home, undisturbed: State) -> None:
     random, kills = Random(7), 0
-    for told in ("ready", "parsing", "de-duplicating", "resolving", "publishing"):
+    for told in ("ready", "parsing", "de-duplicating", "publishing"):
         kills += killed(half_done, told, random.uniform(0, 0.1))
         assert_conserved(half_done)
         assert one(half_done, "SELECT COUNT(DISTINCT commit_seq) FROM batches") in (1, 2)
