@@ -12,7 +12,7 @@ from tests.flows.cli import ROOT, SCRIPT, left_outside, process, rapport, write_
 from tests.laws.states import STATE, differences, held
 from warehouse.home import Home
 
-NAMES = ("u1", "one@example.com", "user_id", "anonymous_id", "email:", "loyalty_id")
+NAMES = ("customer-0001", "one@example.com", "user_id", "anonymous_id", "email:", "loyalty_id")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ def session(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Session
     place = tmp_path_factory.mktemp("prefect")
     homes = [shutil.copytree(template, place / name) for name in ("flow", "plain")]
     for home in homes:
-        write_events(home / "landing" / "inbox" / "segment" / "events.jsonl")
+        events = write_events(home / "landing" / "inbox" / "segment" / "events.jsonl")
+        events.write_text(events.read_text().replace('"u1"', '"customer-0001"'))
     assert rapport("--home", str(homes[1]), "run", "--as-of", "2024-03-05").code == 0
     command = [sys.executable, "-m", "tests.flows.flow_session", str(homes[0])]
     done = process(*command, place=place, PYTHONPATH=str(ROOT))
