@@ -25,7 +25,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term
 
 test-long: setup
 	$(BIN)/python -m pytest -m long

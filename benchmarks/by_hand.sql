@@ -178,7 +178,7 @@ SELECT
     CASE WHEN is_future THEN received ELSE said_at END AS occurred_at,
     received AS received_at,
     CASE
-        WHEN is_future THEN 'received'
+        WHEN is_future THEN 'clamped'
         WHEN stamped IS NOT NULL THEN 'occurred'
         WHEN original IS NOT NULL AND is_skewed THEN 'corrected'
         WHEN original IS NOT NULL THEN 'occurred'

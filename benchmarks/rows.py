@@ -128,7 +128,7 @@ def _times(call: Row) -> Row:
     if not basis:
         raise RejectedError("missing_time")
     if received is not None and found > received + FUTURE:
-        found, basis = received, "received"
+        found, basis = received, "clamped"
     now = (datetime.now(UTC) - EPOCH) // MICROSECOND
     return {
         "occurred_at": found,

@@ -3,11 +3,18 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import duckdb
 
 from schemas.table import JSON, Column
 from warehouse.errors import RapportError
 from warehouse.reader import LakeReader
+from warehouse.run import Run
+
+if TYPE_CHECKING:
+    from pipelines.know.explain import Explanation
+    from pipelines.know.past import Past
 
 EVIDENCE_LIMIT = 20  # rows behind a trait, the newest
 _TIMELINE = """
@@ -23,6 +30,7 @@ _DECISIONS = """
     SELECT * FROM decisions
     WHERE customer_id = ?
         AND decided_as_of <= ?
+        AND commit_seq <= COALESCE(?, commit_seq)
     ORDER BY decided_as_of DESC, commit_seq DESC, decision_id
     LIMIT ?
 """
@@ -30,11 +38,16 @@ _DECISIONS = """
 
 @dataclass(frozen=True)
 class Customer:
-    """What is known of one customer; `traits` holds name, value and evidence rows."""
+    """What is known of one customer; `traits` holds name, value and evidence rows.
+
+    `known_at` is None for what is known now, else since when the newest commit counts that was known at the asked
+    time.
+    """
 
     customer_id: str
     identifiers: list[str]
     as_of: datetime
+    known_at: datetime | None
     traits: list[dict[str, Any]]
     timeline: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
@@ -45,34 +58,89 @@ def find_customer(lake: LakeReader, identifier: str) -> str:
 
     Raises RapportError with the candidates if it is not one.
     """
+    return _find(lake.connection, identifier, None)
+
+
+def _find(con: duckdb.DuckDBPyConnection, identifier: str, known_at: datetime | None) -> str:
     from pipelines.resolve.lookup import find
 
-    found = find(lake.connection, identifier)
+    found = find(con, identifier)
     customers = {customer for _, customer in found}
     if len(customers) > 1:
         listed = ", ".join(sorted(name for name, _ in found))
         raise RapportError(f"'{identifier}' belongs to {len(customers)} customers; name one of {listed}")
-    if not customers and not lake.execute(_IDENTIFIERS, [identifier]).fetchall():
-        raise RapportError(
-            f"nobody is known by '{identifier}'; give KIND:VALUE, for example email:ann@example.com "
-            '(`rapport sql "FROM current_identities LIMIT 9"` shows some; landed files are known after `rapport run`)'
-        )
+    if not customers and not con.execute(_IDENTIFIERS, [identifier]).fetchall():
+        raise RapportError(_unknown(identifier, known_at))
     return customers.pop() if customers else identifier
+
+
+def _unknown(identifier: str, known_at: datetime | None) -> str:
+    if known_at is not None:
+        return (
+            f"'{identifier}' was not known at {known_at:%Y-%m-%dT%H:%M:%SZ}; leave --known-at out for what is known now"
+        )
+    return (
+        f"nobody is known by '{identifier}'; give KIND:VALUE, for example email:ann@example.com "
+        '(`rapport sql "FROM current_identities LIMIT 9"` shows some; landed files are known after `rapport run`)'
+    )
 
 
 def read_customer(lake: LakeReader, identifier: str, limit: int = 10) -> Customer:
     """Everything known now of the customer behind `identifier`, at the as_of of their profile. Raises RapportError."""
-    from pipelines.decide.explain import explain as explain_decision
+    from pipelines.keep.rollups import rollups
     from pipelines.know.explain import explain
-    from pipelines.know.traits import traits
-    from warehouse.run import Run
 
-    customer_id = find_customer(lake, identifier)
-    row = lake.execute("SELECT as_of, commit_seq FROM profiles WHERE customer_id = ?", [customer_id]).fetchone()
+    con = lake.connection
+    customer_id = _find(con, identifier, None)
+    row = con.execute("SELECT as_of, commit_seq FROM profiles WHERE customer_id = ?", [customer_id]).fetchone()
     if row is None:
         raise RapportError(f"'{identifier}' is known but has no profile yet; type `rapport run`")
     as_of, commit_seq = row
-    found = explain(lake.connection, Run("", commit_seq, as_of, as_of, lake.settings), customer_id, EVIDENCE_LIMIT)
+    run = Run("", commit_seq, as_of, as_of, lake.settings)
+    found = explain(con, run, customer_id, EVIDENCE_LIMIT, rollups())
+    return _customer(con, customer_id, as_of, limit, found, None)
+
+
+def read_past_customer(
+    lake: LakeReader, identifier: str, as_of: datetime | None, known_at: datetime | None, limit: int = 10
+) -> Customer:
+    """The same as of `as_of` (None: that of the last run then), as it was known at `known_at` (None: now).
+
+    Raises RapportError, also where the customer was not known then.
+    """
+    from pipelines.keep.rollups import rollups
+    from pipelines.know.explain import explain
+    from pipelines.know.past import at_past
+    from pipelines.know.premises import profiled_up_to
+
+    con = lake.connection
+    until = as_of or profiled_up_to(con, known_at)
+    if until is None:
+        raise RapportError("nobody was profiled at that time; leave --known-at out, or give --as-of")
+    with at_past(con, until, known_at, rollups()) as past:
+        customer_id = _find(con, identifier, known_at)
+        past.gather(customer_id)
+        run = Run("", past.commit_seq, past.known_from, until, past.settings(lake.settings))
+        found = explain(con, run, customer_id, EVIDENCE_LIMIT)
+        if found is None:
+            raise RapportError(
+                f"nothing that '{identifier}' did before {until:%Y-%m-%d} was known then; "
+                "give a later --as-of or --known-at"
+            )
+        return _customer(con, customer_id, until, limit, found, past)
+
+
+def _customer(
+    con: duckdb.DuckDBPyConnection,
+    customer_id: str,
+    as_of: datetime,
+    limit: int,
+    found: "Explanation | None",
+    past: "Past | None",
+) -> Customer:
+    from pipelines.decide.explain import explain as explain_decision
+    from pipelines.know.traits import traits
+
     values, evidence = (found.values, found.evidence) if found else ({}, {})
     described = [
         {
@@ -83,13 +151,14 @@ def read_customer(lake: LakeReader, identifier: str, limit: int = 10) -> Custome
         }
         for name, trait in traits().items()
     ]
-    decisions = _rows(lake, _DECISIONS, [customer_id, as_of, limit])
+    decisions = _rows(con, _DECISIONS, [customer_id, as_of, past.commit_seq if past else None, limit])
     return Customer(
         customer_id=customer_id,
-        identifiers=[name for (name,) in lake.execute(_IDENTIFIERS, [customer_id]).fetchall()],
+        identifiers=[name for (name,) in con.execute(_IDENTIFIERS, [customer_id]).fetchall()],
         as_of=as_of,
+        known_at=past.known_from if past else None,
         traits=described,
-        timeline=_rows(lake, _TIMELINE, [customer_id, as_of, limit]),
+        timeline=_rows(con, _TIMELINE, [customer_id, as_of, limit]),
         decisions=[{**row, "explanation": vars(explain_decision(row))} for row in decisions],
     )
 
@@ -98,7 +167,7 @@ def _value(column: Column, value: Any) -> Any:
     return json.loads(value) if column.type == JSON and value is not None else value
 
 
-def _rows(lake: LakeReader, query: str, parameters: list[Any]) -> list[dict[str, Any]]:
-    found = lake.execute(query, parameters)
+def _rows(con: duckdb.DuckDBPyConnection, query: str, parameters: list[Any]) -> list[dict[str, Any]]:
+    found = con.execute(query, parameters)
     names = [column[0] for column in found.description or []]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

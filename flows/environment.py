@@ -22,9 +22,13 @@ def keep_quiet() -> None:
 
 
 def keep_prefect_at_home(home: Home) -> None:
-    """Let Prefect keep its database and logs under the home, so that erasing reaches them."""
+    """Let Prefect keep its database and logs under the home, so that erasing reaches them.
+
+    Its own server may take its time: the default of 20 seconds is short on a machine that is busy.
+    """
     home.prefect.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str(home.prefect.resolve()))
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
 
 def _is_of_use(record: logging.LogRecord) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flows.interrupted import finish_interrupted
 from flows.progress import Counts, write_progress
 from flows.steps import fingerprint_of_knowledge
 from flows.work import Tell, Work
@@ -22,15 +23,17 @@ def fit_home(home: Home, as_of: str, tell: Tell) -> list[dict[str, Any]]:
 def fit_lake(lake: Lake, as_of: str, tell: Tell) -> list[dict[str, Any]]:
     """The same on an open lake."""
     from pipelines.decide.fit import fit as fit_decide
+    from pipelines.keep.rollups import rollups
     from pipelines.know.fit import fit as fit_know
 
+    finish_interrupted(lake, tell)
     row = lake.con.execute("SELECT COUNT(*) FROM identities").fetchone()
     if not row or not row[0]:
         raise RapportError("there are no customers to fit on; load data and type `rapport run` first")
     work = Work(lake, as_of, tell)
     with lake.commit(work.as_of) as run:
         tell("fitting")
-        known = fit_know(lake.con, run)
+        known = fit_know(lake.con, run, rollups())
         decided = fit_decide(lake.con, run)
         write_progress(lake, run, "fit", Counts())
         write_progress(lake, run, "know", Counts(), fingerprint_of_knowledge(work))

@@ -5,7 +5,24 @@ from io import TextIOWrapper
 
 import typer
 
-from flows.commands import catalogue, demo, fit, ingest, initialise, profile, rejections, run, simulate, sql
+from flows.commands import (
+    access,
+    backfill,
+    catalogue,
+    demo,
+    erase,
+    fit,
+    ingest,
+    initialise,
+    maintain,
+    profile,
+    rebuild,
+    refresh,
+    rejections,
+    run,
+    simulate,
+    sql,
+)
 from flows.console import clean
 from flows.environment import keep_quiet
 from flows.failures import EXPECTED, exit_code, sentence
@@ -27,7 +44,9 @@ def _options(home: HomeFolder = None) -> None:
     """Every contact with a customer becomes knowledge, and the knowledge the next best benefit."""
 
 
-for _module in (initialise, ingest, run, fit, sql, profile, catalogue, rejections, simulate, demo):
+_WRITING = (initialise, ingest, run, refresh, fit, backfill, rebuild, maintain, erase)
+_READING = (access, sql, profile, catalogue, rejections)
+for _module in (*_WRITING, *_READING, simulate, demo):
     _module.register(app)
 
 

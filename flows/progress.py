@@ -1,11 +1,17 @@
 """What the stages have done and what they rest on, read from and written to `batches`."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas.keys import key
 from warehouse.lake import Lake
 from warehouse.run import Run
+from warehouse.settings import Settings
+
+COLLECT = "collect"
+ROLLUPS = "rollups"
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,59 @@ def last_progress(lake: Lake, stage: str) -> Progress | None:
 
 def newest_commit(lake: Lake) -> int:
     """The newest commit that loaded interactions; 0 before the first."""
-    row = lake.con.execute("SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage = 'collect'").fetchone()
+    row = lake.con.execute("SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage = ?", [COLLECT]).fetchone()
     return int(row[0]) if row else 0
 
 
 def write_progress(lake: Lake, run: Run, stage: str, counts: Counts, fingerprint: str | None = None) -> None:
     """Note in this commit that `stage` has run."""
-    batch_id = run.batch_id if stage == "collect" else key(run.batch_id, stage)
-    times = [run.started_at, datetime.now(UTC)]
-    values = [batch_id, stage, fingerprint, run.commit_seq, *times, *counts.values]
-    lake.con.execute(f"INSERT INTO batches VALUES ({', '.join('?' * len(values))})", values)
+    write_notes(lake, run, [(stage, counts, fingerprint)])
+
+
+def write_notes(lake: Lake, run: Run, notes: Iterable[tuple[str, Counts, str | None]]) -> None:
+    """Note in this commit that stages have run, each with its counts and fingerprint; all in one file."""
+    now = datetime.now(UTC)
+    rows = [
+        (
+            run.batch_id if stage == COLLECT else key(run.batch_id, stage),
+            *(stage, fingerprint, run.commit_seq, run.started_at, now, *counts.values),
+        )
+        for stage, counts, fingerprint in notes
+    ]
+    if rows:
+        places = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
+        lake.con.execute(f"INSERT INTO batches VALUES {places}", [value for row in rows for value in row])
+
+
+def fingerprint(rests_on: list[object]) -> str:
+    """The digest of what a stage rests on besides data."""
+    return key(json.dumps(rests_on, sort_keys=True, default=str))
+
+
+def fingerprint_of_rollups(settings: Settings) -> str:
+    """The fingerprint of rollups under `settings`."""
+    from pipelines.keep.rollup import rests_on
+
+    return fingerprint(rests_on(settings))
+
+
+def is_rolled_up(lake: Lake, found: str) -> bool:
+    """Whether all rollups were made under what the fingerprint `found` stands for, whichever commits made them."""
+    row = lake.con.execute(
+        """
+        WITH made AS (
+            SELECT COALESCE(MAX(commit_seq), 0) AS commit_seq
+            FROM batches
+            WHERE stage = $rollups
+                AND fingerprint = $found
+        )
+        SELECT 1
+        FROM batches
+        WHERE stage IN ($collect, $rollups)
+            AND commit_seq > (SELECT commit_seq FROM made)
+            AND fingerprint IS DISTINCT FROM $found
+        LIMIT 1
+        """,
+        {"rollups": ROLLUPS, "collect": COLLECT, "found": found},
+    ).fetchone()
+    return row is None

@@ -1,13 +1,22 @@
 """The steps of the main job. Each brings its tables up to date inside the run's one commit, or finds nothing to do."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from flows.ingest import bounded, land_inbox, load, waiting
-from flows.progress import Counts, last_progress, newest_commit, write_progress
+from flows.ingest import load
+from flows.interrupted import finish_interrupted
+from flows.landing import bounded, land_inbox, waiting
+from flows.progress import (
+    ROLLUPS,
+    fingerprint,
+    fingerprint_of_rollups,
+    is_rolled_up,
+    last_progress,
+    newest_commit,
+    write_notes,
+)
+from flows.upkeep import keep_up
 from flows.work import RunReport, Work
-from schemas.keys import key
 
 Step = Callable[[Work], None]
 
@@ -25,6 +34,7 @@ class Steps:
 
 def main_job(work: Work, do: Steps) -> RunReport:
     """Everything landed becomes interactions, identities, profiles and decisions, published together."""
+    finish_interrupted(work.lake, work.tell)
     try:
         do.collect(work)
         do.resolve(work)
@@ -49,32 +59,52 @@ def collect(work: Work) -> None:
     if last:
         work.counts += load(work.lake, work.open(), last, work.tell, is_checked=work.is_checked)
         work.file_ids += [file.file_id for file in last]
+    roll_up_again(work)
+
+
+def roll_up_again(work: Work) -> None:
+    """Make the rollups anew if what they rest on has changed: a new rate counts for what was there before."""
+    found = fingerprint_of_rollups(work.lake.settings)
+    if is_rolled_up(work.lake, found):
+        return
+    from pipelines.keep.rollup import recompute
+
+    work.tell("rolling up again, as settings have changed")
+    recompute(work.lake.con, work.open())
+    work.is_rolled_up_anew = True
+    work.note(ROLLUPS, found)
 
 
 def resolve(work: Work) -> None:
     """Identifiers of new interactions become customers."""
     lake = work.lake
-    since, fingerprint = _since(work, "resolve", [asdict(lake.settings.identity)])
+    since, found = _since(work, "resolve", [asdict(lake.settings.identity)])
     if since is not None and newest_commit(lake) <= since:
         return
     from pipelines.resolve.resolve import resolve as resolve_identities
 
     work.tell("resolving identities")
     work.resolved = resolve_identities(lake.con, work.open(), since)
-    write_progress(lake, work.open(), "resolve", Counts(), fingerprint)
+    work.note("resolve", found)
 
 
 def know(work: Work) -> None:
-    """Customers with new interactions or identifiers, or everyone when time or artefacts moved, get their profiles."""
+    """Customers whom new interactions, identifiers or passing time touch get their profiles; or everyone anew."""
+    from pipelines.know.premises import profiled_up_to
+
     lake = work.lake
-    since, fingerprint = _since(work, "know", _knowledge(work))
-    if since is not None and newest_commit(lake) <= since and work.resolved is None:
+    since, found = _since(work, "know", _knowledge(work))
+    if work.is_rolled_up_anew:  # rows may have gone, and nothing says whose they were
+        since = None
+    is_touched = since is None or newest_commit(lake) > since or work.resolved is not None
+    if not is_touched and profiled_up_to(lake.con) == work.as_of:
         return
+    from pipelines.keep.rollups import rollups
     from pipelines.know.know import know as profile_customers
 
     work.tell("profiling customers")
-    work.known = profile_customers(lake.con, work.open(), since)
-    write_progress(lake, work.open(), "know", Counts(), fingerprint)
+    work.known = profile_customers(lake.con, work.open(), since, rollups())
+    work.note("know", found)
 
 
 def decide(work: Work) -> None:
@@ -83,15 +113,15 @@ def decide(work: Work) -> None:
 
     lake = work.lake
     catalogue = load_catalogue(lake.home.offers)
-    rests_on = [*_knowledge(work), asdict(lake.settings.decide), catalogue.sha256]
-    since, fingerprint = _since(work, "decide", rests_on)
+    rests_on = [work.as_of.isoformat(), *_knowledge(work), asdict(lake.settings.decide), catalogue.sha256]
+    since, found = _since(work, "decide", rests_on)
     if since is not None and work.known is None:
         return
     from pipelines.decide.decide import decide as decide_benefits
 
     work.tell("deciding")
     work.decided = decide_benefits(lake.con, work.open(), catalogue)
-    write_progress(lake, work.open(), "decide", Counts(), fingerprint)
+    work.note("decide", found)
 
 
 def publish(work: Work) -> None:
@@ -100,8 +130,11 @@ def publish(work: Work) -> None:
 
     if work.run is not None:
         work.tell("publishing")
+        write_notes(work.lake, work.run, work.notes)
         work.lake.finish(work.run)
     settle(work.lake.home, work.file_ids)
+    if work.run is not None:
+        keep_up(work.lake, work.tell)
 
 
 PLAIN = Steps(collect, resolve, know, decide, publish)
@@ -109,21 +142,18 @@ PLAIN = Steps(collect, resolve, know, decide, publish)
 
 def _since(work: Work, stage: str, rests_on: list[object]) -> tuple[int | None, str]:
     """The commit that `stage` has seen (None: it must see everything), and the fingerprint of what it rests on."""
-    fingerprint = _digest(rests_on)
+    found = fingerprint(rests_on)
     last = last_progress(work.lake, stage)
-    return (last.commit_seq if last and last.fingerprint == fingerprint else None), fingerprint
+    return (last.commit_seq if last and last.fingerprint == found else None), found
 
 
 def _knowledge(work: Work) -> list[object]:
-    """What profiles rest on besides data: the asked time, settings, versions of the artefacts."""
+    """What profiles rest on besides data and the asked time: settings, versions of the artefacts."""
     versions = work.lake.con.execute("SELECT name, MAX(version) FROM artefacts GROUP BY name ORDER BY name").fetchall()
-    return [work.as_of.isoformat(), asdict(work.lake.settings.know), versions]
+    settings = work.lake.settings
+    return [settings.currency, settings.rates, asdict(settings.identity), asdict(settings.know), versions]
 
 
 def fingerprint_of_knowledge(work: Work) -> str:
     """The fingerprint of the know stage as things stand."""
-    return _digest(_knowledge(work))
-
-
-def _digest(rests_on: list[object]) -> str:
-    return key(json.dumps(rests_on, sort_keys=True, default=str))
+    return fingerprint(_knowledge(work))

@@ -39,6 +39,8 @@ class Work:
         self.as_of = chosen_as_of(lake, as_of)
         self.tell = tell
         self.is_checked = is_checked
+        self.is_rolled_up_anew = False
+        self.notes: list[tuple[str, Counts, str | None]] = []
         self.run: Run | None = None
         self.counts = Counts()
         self.file_ids: list[str] = []
@@ -51,6 +53,10 @@ class Work:
         if self.run is None:
             self.run = self.lake.begin(self.as_of)
         return self.run
+
+    def note(self, stage: str, fingerprint: str) -> None:
+        """Note that a stage has run in this run's commit; `publish` writes all notes at once."""
+        self.notes.append((stage, Counts(), fingerprint))
 
     def report(self) -> RunReport:
         """What the run did."""

@@ -3,7 +3,8 @@
 from schemas.table import literal, quoted
 from schemas.tables import tables
 
-# What the pipeline adds, and when a retry arrived: neither makes two copies say something else.
+# What the pipeline adds (the anchor follows from the identifiers and the settings), and when a retry arrived: neither
+# makes two copies say something else.
 _NOT_SAID = (
     "batch_id",
     "file_id",
@@ -13,6 +14,7 @@ _NOT_SAID = (
     "ingested_at",
     "received_at",
     "is_received_assigned",
+    "anchor",
 )
 
 

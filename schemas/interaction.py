@@ -43,7 +43,7 @@ COLUMNS = (
         TEXT,
         "how occurred_at was obtained",
         nullable=False,
-        values=("occurred", "corrected", "sent", "received"),
+        values=("occurred", "corrected", "sent", "received", "clamped"),
     ),
     Column("identifiers", IDENTIFIERS, "all identifiers of the person, normalised", nullable=False),
     Column("anchor", TEXT, "KIND:VALUE of the identifier under which it counts"),

@@ -10,6 +10,7 @@ import duckdb
 
 from schemas.table import literal
 from warehouse.errors import RapportError
+from warehouse.functions import add_functions
 from warehouse.settings import Settings
 
 
@@ -31,6 +32,7 @@ def session(settings: Settings, temporary: Path | None = None) -> duckdb.DuckDBP
 
     It spills to a folder of its own under `temporary`, `<process>-<random>`: two sessions with one folder write to
     the same files and destroy each other's data (duckdb/duckdb, issue 15173). Without `temporary` it never spills.
+    Where the lake is encrypted, what is spilled is too.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
@@ -40,8 +42,13 @@ def session(settings: Settings, temporary: Path | None = None) -> duckdb.DuckDBP
     }
     if settings.threads:
         config["threads"] = settings.threads
+    if settings.is_encrypted:
+        config["temp_file_encryption"] = "true"
     con = duckdb.connect(config=config)
+    if settings.is_encrypted:
+        load_extension(con, "httpfs")  # its OpenSSL: DuckDB's own cryptography only reads
     con.execute("SET TimeZone = 'UTC'")
+    add_functions(con)
     return con
 
 
@@ -65,4 +72,9 @@ def _is_alive(process: int) -> bool:
 
 def load_ducklake(con: duckdb.DuckDBPyConnection) -> None:
     """Load DuckLake into the session."""
-    con.execute(f"LOAD {literal(str(extension_path('ducklake')))}")
+    load_extension(con, "ducklake")
+
+
+def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load the extension of the wheel `duckdb-extension-<name>`. Raises RapportError if it is not installed."""
+    con.execute(f"LOAD {literal(str(extension_path(name)))}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse.errors import RapportError
+from warehouse.settings import load_settings
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Home:
 
     @property
     def data(self) -> Path:
-        """The lake's Parquet files."""
-        return self.root / "lake" / "data"
+        """The lake's Parquet files: where the setting `data_path` says, relative to the home, else in the home."""
+        return self.root / (load_settings(self.settings_file).data_path or Path("lake", "data"))
 
     @property
     def catalog(self) -> Path:
@@ -59,6 +60,11 @@ class Home:
     def staging(self) -> Path:
         """Files that no commit knows yet; swept when a writer starts."""
         return self.root / "lake" / "staging"
+
+    @property
+    def dirty(self) -> Path:
+        """There while a writer works; one that finds it knows that another did not end as it should."""
+        return self.data / "dirty"
 
     @property
     def index(self) -> Path:

@@ -2,11 +2,12 @@
 
 A segment is two arrays, `<first>-<last>.keys.npy` (uint64, sorted) and `.days.npy` (int32, days since 1970), for
 the commits first..last. It only finds candidates, so a stale or repeated key does no harm; a missing segment is
-made anew from `interactions`.
+made anew from `interactions`. Each holds more keys than all after it, else they are merged: n commits leave about
+log2(n) segments, and each key is written again about as many times.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from warehouse.durable import sync
+
 Keys = NDArray[np.uint64]
 Days = NDArray[np.int32]
-_MERGE_FROM = 8
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,36 @@ def _on_disk(folder: Path) -> list[Segment]:
     return sorted(found, key=lambda segment: (segment.first, -segment.last))
 
 
+def add_segment(folder: Path, first: int, last: int, keys: Keys, days: Days) -> Segment:
+    """Write the segment of the commits first..last, which are still to come, and merge those of former commits."""
+    merge(folder, first)
+    return write_segment(folder, first, last, keys, days)
+
+
 def write_segment(folder: Path, first: int, last: int, keys: Keys, days: Days) -> Segment:
-    """Write a segment of unsorted `keys` with their `days`; complete once the keys have their name."""
+    """Write a segment of unsorted `keys` with their `days`, durably; complete once the keys have their name."""
     folder.mkdir(parents=True, exist_ok=True)
     segment = Segment(folder, first, last)
-    order = np.lexsort((days, keys))
+    order = _order(keys, days)
     for ending, values in ((".days", days), (".keys", keys)):
         draft = segment.stem.with_suffix(f"{ending}.draft.npy")
         np.save(draft, values[order])
+        sync(draft)
         draft.replace(segment.stem.with_suffix(f"{ending}.npy"))
+    sync(folder)
     return segment
+
+
+def _order(keys: Keys, days: Days) -> NDArray[np.intp]:
+    """The order by key, then by day; quick where sorted arrays follow one another."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    is_repeated = np.zeros(len(ordered) + 1, dtype=bool)
+    is_repeated[1:-1] = ordered[1:] == ordered[:-1]
+    places = np.flatnonzero(is_repeated[1:] | is_repeated[:-1])
+    repeated = order[places]
+    order[places] = repeated[np.lexsort((days[repeated], keys[repeated]))]
+    return order
 
 
 def mend(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -100,49 +122,44 @@ def mend(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for segment in _on_disk(folder):
         if segment not in kept:
             segment.remove()
-    covered = {commit for segment in kept for commit in range(segment.first, segment.last + 1)}
     loaded = con.execute("SELECT DISTINCT commit_seq FROM batches WHERE stage = 'collect'").fetchall()
-    for (commit,) in sorted(loaded):
-        if commit not in covered:
-            found = con.execute(
-                "SELECT interaction_id, occurred_at::DATE - DATE '1970-01-01' AS day "
-                "FROM interactions WHERE commit_seq = ?",
-                [commit],
-            ).to_arrow_table()
-            ids = found["interaction_id"].combine_chunks()
-            days = found["day"].to_numpy().astype(np.int32)
-            write_segment(folder, commit, commit, key_prefixes(ids), days)
-    _merge(folder)
+    for first, last in _missing(kept, sorted(commit for (commit,) in loaded)):
+        found = con.execute(_KEYS, [first, last]).fetchnumpy()
+        write_segment(folder, first, last, found["key"], found["day"])
+    merge(folder, newest + 1)
 
 
-def _merge(folder: Path) -> None:
-    """Merge the newest segments while they are many: each key is rewritten about log times."""
-    found = segments(folder)
-    while len(found) >= _MERGE_FROM:
-        small = sorted(found, key=lambda segment: len(segment.keys()))[: _MERGE_FROM // 2]
-        limit = max(len(segment.keys()) for segment in small)
-        run = _adjacent(found, limit)
-        if len(run) < 2:  # small and large ones take turns
-            run = _lightest_pair(found)
+_KEYS = """
+    SELECT
+        ('0x' || left(interaction_id, 16))::UBIGINT AS key,
+        (occurred_at::DATE - DATE '1970-01-01')::INTEGER AS day
+    FROM interactions
+    WHERE commit_seq BETWEEN ? AND ?
+"""
+
+
+def _missing(kept: Sequence[Segment], loaded: Sequence[int]) -> list[tuple[int, int]]:
+    """Spans (first, last) of the `loaded` commits that no segment covers, none of them across a segment."""
+    spans: list[tuple[int, int]] = []
+    place = -1
+    for commit in loaded:
+        after = sum(segment.first <= commit for segment in kept)
+        if after and kept[after - 1].last >= commit:
+            continue
+        first = spans.pop()[0] if after == place else commit
+        spans.append((first, commit))
+        place = after
+    return spans
+
+
+def merge(folder: Path, before: int) -> None:
+    """Merge the newest segments of commits before `before`, so that each holds more keys than all after it."""
+    found = [segment for segment in segments(folder) if segment.last < before]
+    sizes = [len(segment.keys()) for segment in found]
+    run = next((found[place:] for place, size in enumerate(sizes[:-1]) if size <= sum(sizes[place + 1 :])), [])
+    if run:
         keys = np.concatenate([segment.keys() for segment in run])
         days = np.concatenate([segment.days() for segment in run])
         write_segment(folder, run[0].first, run[-1].last, keys, days)
-        for segment in run:
-            segment.remove()
-        found = segments(folder)
-
-
-def _adjacent(found: list[Segment], limit: int) -> list[Segment]:
-    """The longest run of neighbours of at most `limit` keys each."""
-    best: list[Segment] = []
-    current: list[Segment] = []
-    for segment in found:
-        current = [*current, segment] if len(segment.keys()) <= limit else []
-        best = max(best, current, key=len)
-    return best
-
-
-def _lightest_pair(found: list[Segment]) -> list[Segment]:
-    """The two neighbours with the fewest keys together."""
-    pairs = [list(pair) for pair in pairwise(found)]
-    return min(pairs, key=lambda pair: sum(len(segment.keys()) for segment in pair))
+    for segment in run:
+        segment.remove()

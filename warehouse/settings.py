@@ -56,13 +56,42 @@ class DecideSettings:
 
 
 @dataclass(frozen=True)
+class EraseSettings:
+    """Erasure: seconds that readers of older publications get to end before their files go."""
+
+    grace_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class MaintainSettings:
+    """Upkeep of the lake's files: after how many commits it happens by itself (0: never), and what is kept.
+
+    A snapshot goes when it is older than `keep_snapshots_days`, or not among the newest `keep_snapshots`. Files are
+    merged up to `target_file_mb`. `reader_grace_seconds` is how long files stay for readers that hold no lease on
+    them: those of a PostgreSQL catalog.
+    """
+
+    every_commits: int = 10
+    keep_snapshots_days: float = 7.0
+    keep_snapshots: int = 100
+    target_file_mb: int = 128
+    reader_grace_seconds: float = 3600.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings; `currency` is the base currency, `rates` the worth of one unit of another in it.
 
     `as_of` (ISO 8601) is where the knowledge of a closed data set ends; empty is the next UTC midnight.
+    `catalog` is `postgres:` and how to connect, empty is a file in the home; `data_path` is where the lake's files
+    lie, empty is in the home. `lease_seconds` is after what silence a writer on PostgreSQL counts as dead.
     """
 
     as_of: str = ""
+    catalog: str = ""
+    data_path: str = ""
+    is_encrypted: bool = False
+    lease_seconds: int = 30
     currency: str = "EUR"
     rates: dict[str, Decimal] = field(default_factory=dict)
     threads: int = 0
@@ -71,14 +100,19 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     know: KnowSettings = field(default_factory=KnowSettings)
     decide: DecideSettings = field(default_factory=DecideSettings)
+    maintain: MaintainSettings = field(default_factory=MaintainSettings)
+    erase: EraseSettings = field(default_factory=EraseSettings)
 
 
 _SECTIONS: dict[str, type] = {
     "identity": IdentitySettings,
     "know": KnowSettings,
     "decide": DecideSettings,
+    "maintain": MaintainSettings,
+    "erase": EraseSettings,
 }
 _WORDS: dict[type, str] = {
+    bool: "true or false",
     str: "a text",
     int: "a whole number",
     float: "a number",
@@ -162,7 +196,11 @@ def _variables(target: Any, prefix: str, environment: Mapping[str, str]) -> dict
         text, old = environment.get(prefix + f.name.upper()), getattr(target, f.name)
         if text is not None and isinstance(old, str | int | float):
             try:
-                found[f.name] = type(old)(text)
-            except ValueError as problem:
+                found[f.name] = _truth(text) if isinstance(old, bool) else type(old)(text)
+            except (ValueError, KeyError) as problem:
                 raise RapportError(f"{prefix}{f.name.upper()} must be {_WORDS[type(old)]}, not {text!r}") from problem
     return found
+
+
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False}[text]

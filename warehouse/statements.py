@@ -8,9 +8,9 @@ from warehouse.errors import RapportError
 
 _EXPLAIN = re.compile(r"\A\s*EXPLAIN\s+(ANALYZE\s+)?(\([^)]*\)\s*)?", re.IGNORECASE)
 # Table functions that act, and the one that runs a text as a query. All functions of DuckLake are refused:
-# `ducklake_cleanup_old_files` deletes files also from a read-only attachment.
+# `ducklake_cleanup_old_files` deletes files also from a read-only attachment. Those of PostgreSQL take its own SQL.
 _ACTING = re.compile(
-    "ducklake_.*|merge_adjacent_files|set_option|set_commit_message|(force_)?checkpoint|query|enable_logging"
+    "ducklake_.*|postgres_.*|merge_adjacent_files|set_option|set_commit_message|(force_)?checkpoint|query|enable_logging"
 )
 
 

@@ -30,10 +30,12 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Land files and load them; print what was received, loaded, duplicate, rejected and suppressed."""
         from flows.ingest import ingest_paths
+        from flows.upkeep import keep_up
         from warehouse.lake import open_writer
 
         with progress("ingest") as tell, open_writer(home_to_fill(context), tell=tell) as lake:
             outcome = ingest_paths(lake, connector, paths, source, mapping, tell)
+            keep_up(lake, tell)
         if json:
             emit({**vars(outcome.counts), "files": outcome.files, "reasons": outcome.reasons})
         else:

@@ -7,6 +7,7 @@ import typer
 from flows.console import emit, say, say_wrapped, table
 from flows.customer import EVIDENCE_LIMIT, Customer
 from flows.options import AsJson, home, utf8
+from warehouse.run import parse_as_of, parse_instant
 
 _SENTENCES = 5
 
@@ -23,14 +24,25 @@ def register(app: typer.Typer) -> None:
                 metavar="IDENTIFIER", callback=utf8, help="KIND:VALUE, or a VALUE that only one customer has."
             ),
         ],
+        as_of: Annotated[
+            str | None, typer.Option(help="Of events before this UTC midnight; default: that of the last run.")
+        ] = None,
+        known_at: Annotated[
+            str | None, typer.Option(help="As it was known at this time (ISO 8601); default: now.")
+        ] = None,
         json: AsJson = False,
     ) -> None:
-        """One customer: traits with evidence, timeline, decisions with reasons."""
-        from flows.customer import read_customer
+        """One customer: traits with evidence, timeline, decisions with reasons; also as it was known earlier."""
+        from flows.customer import read_customer, read_past_customer
         from warehouse.reader import open_lake
 
+        until = parse_as_of(as_of) if as_of else None
+        known = parse_instant(known_at) if known_at else None
         with open_lake(home(context).root) as lake:
-            found = read_customer(lake, identifier)
+            if until or known:
+                found = read_past_customer(lake, identifier, until, known)
+            else:
+                found = read_customer(lake, identifier)
         if json:
             emit(vars(found))
         else:
@@ -38,7 +50,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _tell(found: Customer) -> None:
-    say_wrapped(f"Customer {found.customer_id}, as of {found.as_of:%Y-%m-%d}")
+    known = f", as it was known at {found.known_at:%Y-%m-%d %H:%M:%S}" if found.known_at else ""
+    say_wrapped(f"Customer {found.customer_id}, as of {found.as_of:%Y-%m-%d}{known}")
     say_wrapped(f"Known by {', '.join(found.identifiers)}")
     say()
     rows = [row for trait in found.traits for row in _trait_rows(trait)]

@@ -74,7 +74,8 @@ def interactions_sql(plan: Plan, batch: Batch, identity: IdentitySettings, rules
         identified AS (SELECT *, {_identifiers_sql(plan, identity)} AS identifiers FROM cleaned),
         fields AS (SELECT {_fields_sql(plan)}, {_wire_checks_sql(plan)} AS wire_code FROM identified),
         typed AS (SELECT {_typed_sql(plan)} FROM fields),
-        timed AS (SELECT *, {_times_sql()} FROM typed),
+        skewed AS (SELECT *, {_offset_sql(plan)} AS clock_offset FROM typed),
+        timed AS (SELECT *, {_times_sql()} FROM skewed),
         keyed AS ({_keyed_sql(plan)}),
         complete AS (SELECT {_complete_sql(batch, identity)} FROM keyed JOIN files USING (file_no))
         SELECT {columns}, COALESCE(reason_code, {first_failure_sql(rules)}) AS reason_code
@@ -180,8 +181,10 @@ def _fields_sql(plan: Plan) -> str:
     """The raw text of each field, and the typed expressions that need the record."""
     raw = ", ".join(f"{_raw_sql(plan, name)} AS {quoted(name)}" for name in _field_names())
     items = f"CAST({plan.items} AS {sql_type(ITEMS)})"
+    device = f", {plan.device} AS device" if plan.device else ""
     return (
-        f"file_no, row_number, element, problem, identifiers, {raw}, {items} AS items, {plan.is_machine} AS is_machine"
+        f"file_no, row_number, element, problem, identifiers, {raw}, {items} AS items, "
+        f"{plan.is_machine} AS is_machine{device}"
     )
 
 
@@ -226,9 +229,18 @@ def _number_type(name: str) -> str:
     return "DECIMAL(18,4)" if name in _of_type(MONEY) else "DOUBLE"
 
 
+def _offset_sql(plan: Plan) -> str:
+    """By how many microseconds a device's clock is behind; one value for all that it sent in one payload.
+
+    So their order stays. It is the least of what its records say, as each also holds the time that it was on its way.
+    """
+    offset = "TRY(epoch_us(received_at) - epoch_us(sent_at))"
+    return f"MIN({offset}) OVER (PARTITION BY file_no, row_number, device)" if plan.device else offset
+
+
 def _times_sql() -> str:
     """When it happened, from the four raw times, and how that was obtained (wire formats: clock skew, future times)."""
-    skewed = f"TRY(abs(epoch_us(received_at) - epoch_us(sent_at))) > epoch_us({_SKEW})"
+    skewed = f"TRY(abs(clock_offset)) > epoch_us({_SKEW})"
     basis = f"""CASE
         WHEN occurred_at IS NOT NULL THEN 'occurred'
         WHEN original_at IS NOT NULL AND {skewed} THEN 'corrected'
@@ -238,7 +250,7 @@ def _times_sql() -> str:
     END"""
     moment = f"""COALESCE(
         occurred_at,
-        CASE WHEN {skewed} THEN TRY(original_at + (received_at - sent_at)) ELSE original_at END,
+        CASE WHEN {skewed} THEN TRY(original_at + to_microseconds(clock_offset)) ELSE original_at END,
         sent_at,
         received_at
     )"""
@@ -273,7 +285,7 @@ def _complete_sql(batch: Batch, identity: IdentitySettings) -> str:
         {anchor_sql("identifiers", identity.priorities)} AS anchor,
         {constants},
         received_at IS NULL AS is_received_assigned,
-        CASE WHEN is_future THEN 'received' ELSE said_basis END AS time_basis,
+        CASE WHEN is_future THEN 'clamped' ELSE said_basis END AS time_basis,
         COALESCE(typed_code, {missing}) AS reason_code
     """
     return f"""* EXCLUDE (received_at, occurred_at, properties),

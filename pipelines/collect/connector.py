@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.collect.json_records import JsonFormat
+
 
 @dataclass(frozen=True)
 class Field:
@@ -48,7 +50,8 @@ class Plan:
     or NULL) and whatever the expressions use. `fields` holds an expression per column of `interactions`, and for
     times also `original_at` (device time, corrected for clock skew) and `sent_at`. Without `event_id` the id is a
     hash of the content and its occurrence in the file. `identifiers` are (kind, value) expressions,
-    `identifier_lists` expressions of type {kind, value}[]. `items` and `is_machine` are typed expressions.
+    `identifier_lists` expressions of type {kind, value}[]. `items` and `is_machine` are typed expressions. `device`
+    tells the devices apart whose records one payload holds: those of one device share the offset of its clock.
     `whole_records` is a cheaper query for an input in which each payload is one record. It is tried first; where a
     record is refused for one of `doubts` and a payload makes the predicate `may_divide` true, `records` is used.
     """
@@ -62,6 +65,7 @@ class Plan:
     identifier_lists: Sequence[str] = ()
     items: str = "NULL"
     is_machine: str = "FALSE"
+    device: str = ""
     checks: Sequence[Check] = ()
 
 
@@ -69,10 +73,16 @@ class Plan:
 class Connector:
     """A connector: what it reads, the channels it knows, and its plan.
 
-    `plan(mapping, columns)` gives the plan; connectors of the `json` framing ignore both arguments.
+    `plan(mapping, columns)` gives the plan. Connectors of the `json` framing ignore both arguments; `records` says how
+    a payload divides. Raises ValueError where they leave it out.
     """
 
     doc: str
     channels: tuple[str, ...]
     framing: Literal["json", "table"]
     plan: Callable[[str, Sequence[str]], Plan]
+    records: JsonFormat | None = None
+
+    def __post_init__(self) -> None:
+        if (self.framing == "json") != (self.records is not None):
+            raise ValueError("a connector of the framing 'json', and no other, gives its JsonFormat as `records`")

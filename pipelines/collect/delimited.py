@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from pipelines.collect.text_lines import read_bytes
+from pipelines.collect.erased import ERASED, WORD
+from warehouse.compressed import read_bytes
 from warehouse.errors import UsageError
 
 _BLOCK_BYTES = 16 * 1024 * 1024
@@ -179,8 +180,9 @@ def _numbers(first: int, count: int, refused: _Refused) -> Any:
 def _marked(
     batch: pa.RecordBatch, numbers: Any, schema: pa.Schema, file: SalvagedText, refused: _Refused
 ) -> pa.RecordBatch:
-    """The batch with its place columns. Rows with bytes that are no text, and one that runs to the end, are marked."""
+    """The batch with its place columns. Blanks, rows that are no text, and one that runs to the end are marked."""
     problems = np.full(batch.num_rows, None, dtype=object)
+    problems[pc.fill_null(pc.equal(batch.column(0), WORD), False).to_numpy(zero_copy_only=False)] = ERASED
     if not file.is_text:
         for column in batch.columns:
             problems[pc.fill_null(pc.match_substring(column, _NO_TEXT), False).to_numpy(zero_copy_only=False)] = (

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from pipelines.collect.erased import ERASED, RECORD
 from pipelines.collect.text_lines import BLANK
 from schemas.table import literal, quoted
 
@@ -20,7 +21,8 @@ class JsonFormat:
 
     `known` are the top-level fields, read as `r`, each VARCHAR or JSON. `nested` reads a JSON value further:
     name -> (expression, structure). `batch` is the top-level field that holds an array of records, unless there is the
-    field `single`; `envelope` are fields beside it that each of its records shares: name -> field.
+    field `single`; `envelope` are fields beside it that each of its records shares: name -> field. Others beside it are
+    one object for each record, `envelope_rest` (JSON, NULL if there are none).
     """
 
     known: Structure
@@ -35,11 +37,7 @@ class JsonFormat:
         Each record is parsed once; a batch is parsed once more, to divide it.
         """
         return self._parsed_sql(f"""
-            WITH marked AS (
-                SELECT *, {self._is_batch()} AS is_batch
-                FROM input
-                WHERE problem IS DISTINCT FROM '{BLANK}'
-            ),
+            WITH marked AS ({self._marked_sql()}),
             divided AS (
                 SELECT file_no, row_number, problem, {self._envelope_sql()} {self._members_sql()} AS members
                 FROM marked
@@ -48,9 +46,26 @@ class JsonFormat:
             FROM divided
         """)
 
+    def divided_sql(self) -> str:
+        """A query over `input`: the texts of each payload's records, and the other members of a batch's envelope.
+
+        Columns: row_number, is_batch, is_array, members (VARCHAR[], NULL for JSON's null), envelope (JSON object, NULL
+        without a batch).
+        """
+        without = literal(json.dumps({self.batch: None}))
+        return f"""
+            WITH marked AS ({self._marked_sql()})
+            SELECT row_number, is_batch, {self._is_array()} AS is_array, {self._members_sql()} AS members,
+                CASE WHEN is_batch THEN json_merge_patch(payload, {without})::VARCHAR END AS envelope
+            FROM marked
+        """
+
+    def _marked_sql(self) -> str:
+        return f"SELECT *, {self._is_batch()} AS is_batch FROM input WHERE problem IS DISTINCT FROM '{BLANK}'"
+
     def whole_records_sql(self) -> str:
         """The same, where `may_divide_sql` is false for all payloads: each is one record."""
-        envelope = "".join(f"NULL::VARCHAR AS {quoted(name)}, " for name in self.envelope)
+        envelope = "".join(f"NULL::VARCHAR AS {quoted(name)}, " for name in (*self.envelope, "envelope_rest"))
         return self._parsed_sql(f"""
             SELECT file_no, row_number, problem, {envelope} payload AS record, 0::INTEGER AS element
             FROM input
@@ -63,6 +78,10 @@ class JsonFormat:
         batch = f" OR contains(payload, {name})" if self.batch else ""
         return f"payload[1] IN ('[', ' ', '\t', '\r'){batch}"
 
+    def may_divide(self, payload: str) -> bool:
+        """The same of one payload."""
+        return payload[:1] in ("[", " ", "\t", "\r") or (self.batch is not None and f'"{self.batch}"' in payload)
+
     def _parsed_sql(self, elements: str) -> str:
         nested = "".join(
             f", {_nested_sql(source, known)} AS {quoted(name)}" for name, (source, known) in self.nested.items()
@@ -74,6 +93,7 @@ class JsonFormat:
                 SELECT * EXCLUDE (problem), TRY(json_transform(record, {_structure(self.known)})) AS r,
                     CASE
                         WHEN problem IS NOT NULL THEN problem
+                        WHEN starts_with(record, {literal(RECORD)}) THEN '{ERASED}'
                         WHEN r IS NULL AND NOT json_valid(record) THEN 'bad_json'
                         WHEN record[1] <> '{{' AND {start}[1] <> '{{' THEN 'not_an_object'
                     END AS problem
@@ -91,11 +111,14 @@ class JsonFormat:
             batch = f"WHEN is_batch THEN from_json(json_extract(payload, {path}), '[\"JSON\"]')::VARCHAR[]"
         return f"""CASE
             WHEN problem IS NOT NULL THEN [NULL]
-            WHEN payload[1] IN ('[', ' ', '\t', '\r') AND ltrim(payload, {_WHITE})[1] = '[' AND json_valid(payload)
-                THEN from_json(payload, '["JSON"]')::VARCHAR[]
+            WHEN {self._is_array()} THEN from_json(payload, '["JSON"]')::VARCHAR[]
             {batch}
             ELSE [payload]
         END"""
+
+    @staticmethod
+    def _is_array() -> str:
+        return f"payload[1] IN ('[', ' ', '\t', '\r') AND ltrim(payload, {_WHITE})[1] = '[' AND json_valid(payload)"
 
     def _is_batch(self) -> str:
         if self.batch is None:
@@ -107,10 +130,13 @@ class JsonFormat:
             THEN json_type(payload, {path}) = 'ARRAY' AND json_extract(payload, {own}) IS NULL ELSE FALSE END"""
 
     def _envelope_sql(self) -> str:
-        return "".join(
+        shared = "".join(
             f"CASE WHEN is_batch THEN json_extract_string(payload, {literal(f'$.{source}')}) END AS {quoted(name)}, "
             for name, source in self.envelope.items()
         )
+        without = literal(json.dumps(dict.fromkeys([self.batch, *self.envelope.values()])))
+        rest = f"nullif(json_merge_patch(payload, {without})::VARCHAR, '{{}}')"
+        return f"{shared}CASE WHEN is_batch THEN {rest} END AS envelope_rest, "
 
 
 def _nested_sql(value: str, known: Structure) -> str:

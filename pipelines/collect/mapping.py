@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,10 @@ class TableMapping:
     def used(self) -> set[str]:
         """The file's columns that the mapping names."""
         return {name for names in self.columns.values() for name in names} | set(self.identifiers.values())
+
+    def is_parquet(self, path: Path) -> bool:
+        """Whether the file at `path` is read as Parquet; else it is delimited text."""
+        return self.format == "parquet" or (not self.format and path.suffix == ".parquet")
 
 
 def parse_mapping(text: str) -> TableMapping:

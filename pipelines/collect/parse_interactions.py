@@ -1,24 +1,28 @@
 """The Beam transform that parses: a split of landed files becomes staged Parquet files."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 
-from pipelines.collect.stage_split import FileCount, Split, StagedPart, stage_split
+from pipelines.collect.part_notes import note_part
+from pipelines.collect.stage_split import Split, stage_split
 from warehouse.settings import Settings
+from warehouse.suppression import SuppressionList
 
 
 class _Stage(beam.DoFn):
-    def __init__(self, staging: Path, temporary: Path, settings: Settings) -> None:
+    def __init__(
+        self, staging: Path, temporary: Path, settings: Settings, suppressions: SuppressionList | None
+    ) -> None:
         super().__init__()
         self._staging, self._temporary, self._settings = staging, temporary, settings
+        self._suppressions = suppressions
 
     def process(self, split: Split) -> Iterator[tuple[int, str]]:
-        for part in stage_split(split, self._staging, self._settings, self._temporary):
+        for part in stage_split(split, self._staging, self._settings, self._temporary, self._suppressions):
             note_part(self._staging, part)
             if part.interactions:
                 yield part.number, part.interactions
@@ -31,28 +35,13 @@ class ParseInteractions(beam.PTransform):
     staging: Path
     temporary: Path
     settings: Settings
+    suppressions: SuppressionList | None = None
 
     def expand(self, splits: Any) -> Any:
         """Spread the splits over the workers and stage each."""
-        stage = _Stage(self.staging, self.temporary, self.settings)
+        stage = _Stage(self.staging, self.temporary, self.settings, self.suppressions)
         return (
             splits
             | "Spread the splits" >> beam.Reshuffle()
             | "Parse and validate each split" >> beam.ParDo(stage).with_output_types(tuple[int, str])
         )
-
-
-def note_part(staging: Path, part: StagedPart) -> None:
-    """Leave the part's description for the commit, whole or not at all."""
-    draft = staging / f"{part.number}.part.draft"
-    draft.write_text(json.dumps(asdict(part)), encoding="utf-8")
-    draft.replace(staging / f"{part.number}.part.json")
-
-
-def noted_parts(staging: Path) -> list[StagedPart]:
-    """The parts that were staged, in order."""
-    found = []
-    for note in staging.glob("*.part.json"):
-        raw = json.loads(note.read_text(encoding="utf-8"))
-        found.append(StagedPart(**{**raw, "counts": tuple(FileCount(**count) for count in raw["counts"])}))
-    return sorted(found, key=lambda part: part.number)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipelines.collect.connector import Connector, Plan
 from pipelines.collect.delimited import check_names, header, read_delimited
+from pipelines.collect.erased import ERASED, is_erased_file, parquet_blanks
 from pipelines.collect.mapping import parse_mapping
 from pipelines.collect.text_lines import read_lines
 from schemas.table import literal
@@ -23,14 +24,17 @@ def parts(
 ) -> Iterator[Plan | None]:
     """For each part of `paths`, make the relation `input` and give the plan that reads it.
 
-    None stands for a file, or the rest of one, that is not what its name says. Files of columns come alone. Raises
-    UsageError where the mapping does not fit the file.
+    None stands for a file, or the rest of one, that is not what its name says, or is a blank. Files of columns come
+    alone. Raises UsageError where the mapping does not fit the file.
     """
     if connector.framing == "json":
         yield from _json_parts(con, connector.plan("", ()), iter(read_lines(list(paths))))
         return
     parsed, path = parse_mapping(mapping), paths[0]
-    if parsed.format == "parquet" or (not parsed.format and path.suffix == ".parquet"):
+    if is_erased_file(path):
+        yield None
+        return
+    if parsed.is_parquet(path):
         yield from _parquet_parts(con, connector, mapping, path)
         return
     try:
@@ -68,21 +72,21 @@ def _parquet_parts(
     con: duckdb.DuckDBPyConnection, connector: Connector, mapping: str, path: Path
 ) -> Iterator[Plan | None]:
     scan = f"read_parquet({literal(str(path))}, file_row_number = TRUE)"
-    found = _tried(con, f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})")
-    counted = _tried(con, f"SELECT COUNT(*) FROM read_parquet({literal(str(path))})")
-    if found is None or counted is None:
+    columns, count = parquet_shape(con, path)
+    if columns is None:
         yield None
         return
-    columns, count = [str(row[0]) for row in found], int(counted[0][0])
     check_names(columns)
     plan = connector.plan(mapping, columns)
     step = PART_ROWS if "event_id" in plan.fields else max(count, 1)
+    con.register("blanks", parquet_blanks(path))
     for start in range(0, count, step):
         # Read before it is parsed: a broken page is the file's fault, and only here that can be told.
-        is_read = _tried(
+        is_read = tried(
             con,
             "CREATE OR REPLACE TEMP TABLE input AS SELECT 0::INTEGER AS file_no, file_row_number + 1 AS row_number, "
-            f"NULL::VARCHAR AS problem, * EXCLUDE (file_row_number) FROM {scan} "
+            f"CASE WHEN row_number IN (SELECT row_number FROM blanks) THEN '{ERASED}' END AS problem, "
+            f"* EXCLUDE (file_row_number) FROM {scan} "
             f"WHERE file_row_number >= {start} AND file_row_number < {start + step}",
         )
         if is_read is None:
@@ -91,7 +95,16 @@ def _parquet_parts(
         yield plan
 
 
-def _tried(con: duckdb.DuckDBPyConnection, query: str) -> list[Any] | None:
+def parquet_shape(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[list[str] | None, int]:
+    """The columns of a Parquet file and the number of its rows; None if it is no such file."""
+    found = tried(con, f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})")
+    counted = tried(con, f"SELECT COUNT(*) FROM read_parquet({literal(str(path))})")
+    if found is None or counted is None:
+        return None, 0
+    return [str(row[0]) for row in found], int(counted[0][0])
+
+
+def tried(con: duckdb.DuckDBPyConnection, query: str) -> list[Any] | None:
     """The rows of a query over a file; None if the file cannot be read. Raises what is not the file's fault."""
     try:
         return con.execute(query).fetchall()

@@ -11,13 +11,16 @@ from expectations.suites.interactions import SUITE
 from pipelines.collect.compose import Batch, constant_columns, interactions_sql, reason_sentences
 from pipelines.collect.connector import Plan
 from pipelines.collect.connectors import connectors
+from pipelines.collect.erased import ERASED, KEPT_OUT, is_erased_file
 from pipelines.collect.parts import parts
+from pipelines.collect.suppress import keep_out, write_kept_out
 from schemas.copies import content_sql, winner_order_sql
 from schemas.keys import key_sql
 from schemas.table import literal, quoted
 from schemas.tables import tables
 from warehouse.extensions import session
 from warehouse.settings import Settings
+from warehouse.suppression import SuppressionList
 
 MAX_PARTS = 100_000  # of one split: parts are numbered without gaps between workers
 ROW_GROUP = 100_000
@@ -44,11 +47,15 @@ class Split:
 
 @dataclass(frozen=True)
 class FileCount:
-    """Conservation of one file within a part: received = accepted + rejected; `repeated` of the accepted lost there."""
+    """Conservation of one file within a part: received = accepted + rejected + suppressed.
+
+    `repeated` of the accepted lost against another copy there.
+    """
 
     file_id: str
     received: int
     accepted: int
+    suppressed: int = 0
     repeated: int = 0
 
 
@@ -56,18 +63,24 @@ class FileCount:
 class StagedPart:
     """What a part of a split became: Parquet files, None where they would be empty.
 
-    `interactions` are sorted by time; `losers` are copies that lost against another copy of the part.
+    `interactions` are sorted by time; `losers` are copies that lost against another copy of the part; `kept_out` are
+    the places of records that suppressions name.
     """
 
     number: int
     interactions: str | None
     losers: str | None
     rejections: str | None
+    kept_out: str | None
     counts: tuple[FileCount, ...]
 
 
-def stage_split(split: Split, staging: Path, settings: Settings, temporary: Path) -> Iterator[StagedPart]:
+def stage_split(
+    split: Split, staging: Path, settings: Settings, temporary: Path, suppressions: SuppressionList | None = None
+) -> Iterator[StagedPart]:
     """Parse, validate and stage `split`, in parts of bounded size; what cannot be read becomes rejections.
+
+    What `suppressions` name is neither staged nor rejected.
 
     Raises UsageError where a mapping does not fit its file, RapportError where the session cannot be opened.
     """
@@ -76,9 +89,11 @@ def stage_split(split: Split, staging: Path, settings: Settings, temporary: Path
         _register_files(con, split)
         for number, plan in enumerate(_parts(con, split), start=split.number * MAX_PARTS):
             if plan is None:
-                sentences = _all_unreadable(con)
+                sentences = _all_unreadable(con, split)
             else:
                 _check(con, plan, split.batch, settings)
+                if suppressions:
+                    keep_out(con, suppressions)
                 sentences = reason_sentences(plan, SUITE.rules)
             yield _write(con, split.batch, number, staging, sentences)
     finally:
@@ -102,7 +117,7 @@ def _check(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: S
 
 def _must_divide(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: Settings) -> bool:
     """Parse with the cheaper query; whether some payload turns out to hold several records, so that it will not do."""
-    _parse(con, replace(plan, records=plan.whole_records), batch, settings)
+    _parse(con, replace(plan, records=plan.whole_records, device=""), batch, settings)
     doubts = ", ".join(literal(code) for code in plan.doubts)
     if con.execute(f"SELECT 1 FROM checked WHERE reason_code IN ({doubts}) LIMIT 1").fetchone() is None:
         return False
@@ -125,11 +140,12 @@ def _parts(con: duckdb.DuckDBPyConnection, split: Split) -> Iterator[Plan | None
     return parts(con, connectors()[split.batch.connector], split.mapping or "", paths)
 
 
-def _all_unreadable(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Bytes that cannot be divided count as one record, refused."""
+def _all_unreadable(con: duckdb.DuckDBPyConnection, split: Split) -> dict[str, str]:
+    """Bytes that cannot be divided count as one record, refused; or as a blank, if they are one."""
+    code = ERASED if is_erased_file(Path(split.files[0].path)) else "unreadable_file"
     con.execute(
         "CREATE OR REPLACE TEMP TABLE checked AS "
-        "SELECT file_id, 0::BIGINT AS row_number, 0 AS element, 'unreadable_file' AS reason_code FROM files"
+        f"SELECT file_id, 0::BIGINT AS row_number, 0 AS element, '{code}' AS reason_code FROM files"
     )
     return reason_sentences(Plan(records="", fields={}), ())
 
@@ -138,26 +154,30 @@ def _write(
     con: duckdb.DuckDBPyConnection, batch: Batch, number: int, staging: Path, sentences: dict[str, str]
 ) -> StagedPart:
     counted = con.execute(
-        "SELECT file_id, COUNT(*), COUNT(*) FILTER (WHERE reason_code IS NULL) "
+        "SELECT file_id, COUNT(*), COUNT(*) FILTER (WHERE reason_code IS NULL), "
+        f"COUNT(*) FILTER (WHERE reason_code IN {KEPT_OUT}) "
         "FROM checked GROUP BY file_id ORDER BY file_id"
     ).fetchall()
     counts = tuple(FileCount(*row) for row in counted)
     accepted = sum(count.accepted for count in counts)
-    received = sum(count.received for count in counts)
-    good, bad, lost = (staging / f"{number:010d}.{kind}" for kind in ("parquet", "rejections.parquet", "lost.parquet"))
+    suppressed = sum(count.suppressed for count in counts)
+    rejected = sum(count.received for count in counts) - accepted - suppressed
+    kinds = ("parquet", "rejections.parquet", "lost.parquet", "kept_out.parquet")
+    good, bad, lost, out = (staging / f"{number:010d}.{kind}" for kind in kinds)
     has_losers = bool(accepted) and _take_losers(con, lost)
     if accepted:
         beaten = dict(con.execute("SELECT file_id, COUNT(*) FROM beaten GROUP BY file_id").fetchall())
         counts = tuple(replace(count, repeated=beaten.get(count.file_id, 0)) for count in counts)
     if accepted:
         con.execute(f"COPY (SELECT * FROM accepted) TO {literal(str(good))} {_PARQUET}")
-    if received > accepted:
+    if rejected:
         _write_rejections(con, batch, sentences, bad)
     return StagedPart(
         number=number,
         interactions=str(good) if accepted else None,
         losers=str(lost) if has_losers else None,
-        rejections=str(bad) if received > accepted else None,
+        rejections=str(bad) if rejected else None,
+        kept_out=str(out) if suppressed and write_kept_out(con, out) else None,
         counts=counts,
     )
 
@@ -194,7 +214,7 @@ def _take_losers(con: duckdb.DuckDBPyConnection, target: Path) -> bool:
     con.execute("DELETE FROM checked WHERE rowid IN (SELECT place FROM beaten)")
     written = con.execute(f"""
         COPY (
-            SELECT * EXCLUDE (place, content, is_different, is_first, commit_seq), content AS content_sha256
+            SELECT * EXCLUDE (place, content, is_different, is_first), content AS content_sha256
             FROM beaten
             WHERE is_different AND is_first
         ) TO {literal(str(target))} (FORMAT parquet)
@@ -215,7 +235,7 @@ def _write_rejections(con: duckdb.DuckDBPyConnection, batch: Batch, sentences: d
                 {literal(batch.batch_id)} AS batch_id, {batch.commit_seq}::BIGINT AS commit_seq
             FROM checked AS c
             JOIN sentences AS s USING (reason_code)
-            WHERE c.reason_code IS NOT NULL
+            WHERE c.reason_code NOT IN {KEPT_OUT}
             ORDER BY c.file_id, c.row_number, c.element
         ) TO {literal(str(target))} (FORMAT parquet)
     """)

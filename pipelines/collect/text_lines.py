@@ -10,13 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.compressed import BLOCK_BYTES, compression, open_bytes, read_bytes
+
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
-_BLOCK_BYTES = 1024 * 1024
-# A stream that breaks off is read again in smaller and smaller steps: a step that fails gives nothing.
-_STEPS = (_BLOCK_BYTES, 4096, 1)
 _NEWLINE = 10
-_COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 BLANK = "blank"  # the problem of a line that is no record at all
 _WHITE = np.frombuffer(b" \t\r\n", np.uint8)
@@ -33,19 +31,6 @@ LINES = pa.schema(
 Lines = tuple[pa.Array, pa.Array]
 
 
-def compression(path: Path) -> str | None:
-    """What the file's first bytes say: gzip, zstd, or None for plain bytes. Raises OSError for an unreadable file."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    return next((name for magic, name in _COMPRESSION.items() if head.startswith(magic)), None)
-
-
-def open_bytes(path: Path, compressed: str | None) -> pa.NativeFile:
-    """The file's bytes, decompressed where they are `compressed`."""
-    file = pa.OSFile(str(path))
-    return pa.CompressedInputStream(file, compressed) if compressed else file
-
-
 def read_lines(paths: Sequence[Path]) -> pa.RecordBatchReader:
     """All lines of `paths` as batches (file_no from 0, row_number from 1, payload, problem).
 
@@ -57,9 +42,9 @@ def read_lines(paths: Sequence[Path]) -> pa.RecordBatchReader:
 
 def _batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
     for file_no, path in enumerate(paths):
-        document = _document(path)
+        document = read_document(path)
         first = 1
-        for payloads, problems in [document] if document else _blocks(path):
+        for payloads, problems in _blocks(path) if document is None else [_one_line(document)]:
             count = len(payloads)
             numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
             files = pa.array(np.full(count, file_no, dtype=np.int32))
@@ -67,19 +52,23 @@ def _batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
             first += count
 
 
-def _document(path: Path) -> Lines | None:
-    """The file as one line, if it is one JSON document that is written over several lines."""
+def read_document(path: Path) -> str | None:
+    """The file's text, if it is one JSON document that is written over several lines: it counts as one line."""
     try:
         with open_bytes(path, compression(path)) as file:
-            head = file.read(_BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
+            head = file.read(BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
             if head.lstrip()[:1] not in (b"[", b"{") or _is_json(head.lstrip().partition(b"\n")[0]):
                 return None
-            whole = head + file.read(MAX_DOCUMENT_BYTES)
+            whole: bytes = head + file.read(MAX_DOCUMENT_BYTES)
     except OSError:
         return None
     if len(whole) > MAX_DOCUMENT_BYTES or not _is_json(whole):
         return None
-    return pa.array([whole.decode().strip()], pa.string()), pa.nulls(1, pa.string())
+    return whole.decode().strip()
+
+
+def _one_line(document: str) -> Lines:
+    return pa.array([document], pa.string()), pa.nulls(1, pa.string())
 
 
 def _is_json(text: bytes) -> bool:
@@ -114,42 +103,6 @@ def _blocks(path: Path) -> Iterator[Lines]:
         yield _refused("truncated_file")
     elif rest:
         yield _lines(rest + b"\n")
-
-
-def read_bytes(path: Path) -> Iterator[bytes | None]:
-    """The file in blocks without a byte-order mark, and None at the place where a compressed stream breaks off.
-
-    Nothing before the break is lost. Raises OSError for a plain file that cannot be read.
-    """
-    compressed = compression(path)
-    consumed = _mark_length(path, compressed)
-    for size in _STEPS:
-        try:
-            with open_bytes(path, compressed) as file:
-                _skip(file, consumed)
-                while block := file.read(size):
-                    consumed += len(block)
-                    yield block
-        except OSError:
-            if compressed is None:
-                raise
-            continue
-        return
-    yield None
-
-
-def _mark_length(path: Path, compressed: str | None) -> int:
-    try:
-        with open_bytes(path, compressed) as file:
-            is_marked = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-    except OSError:  # it breaks off before the mark ends
-        return 0
-    return len(codecs.BOM_UTF8) if is_marked else 0
-
-
-def _skip(file: pa.NativeFile, count: int) -> None:
-    while count > 0:
-        count -= len(file.read(min(count, _BLOCK_BYTES)))
 
 
 def _lines(data: bytes) -> Lines:

@@ -8,7 +8,8 @@ from schemas.table import quoted
 from schemas.tables import tables
 from warehouse.run import Run
 
-TEMPORARY_TABLES = ("know_rows", "know_old", "know_changed")
+TEMPORARY_TABLES = ("know_before", "know_rows", "know_old", "know_changed")
+_FEW_CUSTOMERS = 10_000
 
 _CHANGED = """
 INSERT INTO know_changed
@@ -29,11 +30,13 @@ def write_changes(con: duckdb.DuckDBPyConnection, run: Run, table: str, source: 
     """
     key = tables()[table].key
     has_as_of = "as_of" in tables()[table].column_names
-    con.execute(_rows_sql(table, source, key, columns, has_as_of))
-    con.execute(_old_sql(table, source, key))
+    before = _before(con, table)
+    con.execute(_rows_sql(before, source, key, columns, has_as_of))
+    con.execute(_old_sql(before, source, key))
     con.execute(_CHANGED)
     if _has_rows(con, "know_old"):
-        con.execute(f"DELETE FROM {quoted(table)} USING know_old AS k WHERE {_same(quoted(table), 'k', key)}")
+        # Row ids are found without reading a column.
+        con.execute(f"DELETE FROM {quoted(table)} WHERE rowid IN (SELECT place FROM know_old)")
     if _has_rows(con, "know_rows"):
         names = _names("n", (*columns, *(["as_of"] if has_as_of else [])))
         con.execute(
@@ -54,21 +57,29 @@ def changed_customers(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _rows_sql(table: str, source: str, key: Sequence[str], columns: Sequence[str], has_as_of: bool) -> str:
-    """Keys of the rows of the source that `table` does not have like that."""
+def _before(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A relation of what `table` has for the customers of know_scope, with row ids as `place`; of few read once."""
+    rows = f"SELECT o.*, o.rowid AS place FROM {quoted(table)} AS o SEMI JOIN know_scope USING (customer_id)"
+    if con.execute(f"SELECT 1 FROM know_scope LIMIT 1 OFFSET {_FEW_CUSTOMERS}").fetchone() is not None:
+        return f"({rows})"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE know_before AS {rows}")
+    return "know_before"
+
+
+def _rows_sql(before: str, source: str, key: Sequence[str], columns: Sequence[str], has_as_of: bool) -> str:
+    """Keys of the rows of the source that `before` does not have like that."""
     differs = [f"n.{quoted(name)} IS DISTINCT FROM o.{quoted(name)}" for name in columns]
     differs += ["o.as_of > n.as_of"] if has_as_of else []
     return (
         f"CREATE OR REPLACE TEMP TABLE know_rows AS SELECT {_names('n', key)} FROM {source} AS n "
-        f"LEFT JOIN {quoted(table)} AS o ON {_same('o', 'n', key)} WHERE {' OR '.join(differs)}"
+        f"LEFT JOIN {before} AS o ON {_same('o', 'n', key)} WHERE {' OR '.join(differs)}"
     )
 
 
-def _old_sql(table: str, source: str, key: Sequence[str]) -> str:
-    """Keys of kept rows to delete: know_rows replaces them, or the source has them no more."""
+def _old_sql(before: str, source: str, key: Sequence[str]) -> str:
+    """Keys and row ids of kept rows to delete: know_rows replaces them, or the source has them no more."""
     return (
-        f"CREATE OR REPLACE TEMP TABLE know_old AS SELECT {_names('o', key)} FROM {quoted(table)} AS o "
-        f"SEMI JOIN know_scope AS s ON s.customer_id = o.customer_id "
+        f"CREATE OR REPLACE TEMP TABLE know_old AS SELECT {_names('o', key)}, o.place FROM {before} AS o "
         f"WHERE EXISTS (SELECT 1 FROM know_rows AS r WHERE {_same('r', 'o', key)}) "
         f"OR NOT EXISTS (SELECT 1 FROM {source} AS n WHERE {_same('n', 'o', key)})"
     )

@@ -9,19 +9,13 @@ P(rate > rate of the stated channel + margin), for the rivals of a stated channe
 """
 
 import duckdb
-import numpy as np
-import pyarrow as pa
-
-from pipelines.know.models.beta_binomial import interval, p_greater
 
 COVERAGE = 0.9
 # A rival is worth a question if it answers two points better, seen over at least ten contacts.
 RIVAL_MARGIN = 0.02
 RIVAL_CONTACTS = 10
-_SLICE = 20_000
 
 _POSTERIORS = """
-CREATE OR REPLACE TEMP TABLE know_posteriors AS
 WITH priors AS (
   SELECT p.key AS channel, (p.value ->> 'a')::DOUBLE AS a, (p.value ->> 'b')::DOUBLE AS b
   FROM know_artefacts, json_each(parameters, '$.channels') AS p
@@ -73,20 +67,32 @@ SELECT *,
 FROM filled
 """
 
-_PAIRS = "SELECT DISTINCT a, b FROM know_posteriors ORDER BY a, b"
+# Many customers share a posterior, and an interval is dear.
+_INTERVALS = f"""
+WITH pairs AS (
+  SELECT DISTINCT a, b
+  FROM know_posteriors
+)
+SELECT a, b,
+  beta_quantile({(1 - COVERAGE) / 2}, a, b) AS rate_low,
+  beta_quantile({(1 + COVERAGE) / 2}, a, b) AS rate_high
+FROM pairs
+"""
 
-_RIVALS = """
-SELECT DISTINCT r.a AS a_1, r.b AS b_1, s.a AS a_2, s.b AS b_2
-FROM know_posteriors AS r
-JOIN know_statements AS t ON t.customer_id = r.customer_id AND t.channel <> r.channel
-JOIN know_posteriors AS s ON s.customer_id = t.customer_id AND s.channel = t.channel
-WHERE r.contact_count >= ?
-ORDER BY ALL
+_RIVALS = f"""
+WITH pairs AS (
+  SELECT DISTINCT r.a AS a_1, r.b AS b_1, s.a AS a_2, s.b AS b_2
+  FROM know_posteriors AS r
+  JOIN know_statements AS t ON t.customer_id = r.customer_id AND t.channel <> r.channel
+  JOIN know_posteriors AS s ON s.customer_id = t.customer_id AND s.channel = t.channel
+  WHERE r.contact_count >= {RIVAL_CONTACTS}
+)
+SELECT *, beta_exceeds(a_1, b_1, a_2, b_2, {RIVAL_MARGIN}) AS p_greater
+FROM pairs
 """
 
 # After an objection only a later consent opens a channel again; of the same instant the stricter holds.
 _OPT_OUTS = """
-CREATE OR REPLACE TEMP TABLE know_opt_outs AS
 SELECT p.customer_id, p.channel
 FROM know_posteriors AS p
 JOIN know_consents AS c ON c.customer_id = p.customer_id AND c.channel IN (p.channel, '*')
@@ -97,7 +103,6 @@ HAVING MAX(c.stated_at) FILTER (WHERE c.status = 'denied')
 
 # best_hour = the greatest (k p_pop + s_h) / (k + n_h); without an answer of the customer it is unknown.
 _BEST_HOURS = """
-CREATE OR REPLACE TEMP TABLE know_best_hours AS
 WITH population AS (
   SELECT c.key AS channel, h.key::INTEGER AS hour, h.value::DOUBLE AS rate
   FROM know_artefacts, json_each(parameters, '$.channels') AS c, json_each(c.value) AS h
@@ -132,8 +137,7 @@ FROM rates
 GROUP BY customer_id, channel
 """
 
-_CHANNELS = """
-CREATE OR REPLACE TEMP TABLE know_channels AS
+_CHANNELS = f"""
 SELECT p.customer_id, p.channel, p.contact_count, p.response_count, p.decayed_contacts, p.decayed_responses,
   p.a / (p.a + p.b) AS response_rate,
   i.rate_low, i.rate_high,
@@ -141,7 +145,7 @@ SELECT p.customer_id, p.channel, p.contact_count, p.response_count, p.decayed_co
   h.best_hour,
   p.prior_a / (p.prior_a + p.prior_b) AS prior_rate,
   t.channel IS NOT DISTINCT FROM p.channel AS is_stated,
-  CASE WHEN p.contact_count >= ? THEN r.p_greater END AS p_beats_stated
+  CASE WHEN p.contact_count >= {RIVAL_CONTACTS} THEN r.p_greater END AS p_beats_stated
 FROM know_posteriors AS p
 JOIN know_intervals AS i ON i.a = p.a AND i.b = p.b
 LEFT JOIN know_opt_outs AS o ON o.customer_id = p.customer_id AND o.channel = p.channel
@@ -152,40 +156,20 @@ LEFT JOIN know_rivals AS r
   ON r.a_1 = p.a AND r.b_1 = p.b AND r.a_2 = s.a AND r.b_2 = s.b AND t.channel <> p.channel
 """
 
-_STEPS = ("know_posteriors", "know_intervals", "know_rivals", "know_opt_outs", "know_best_hours")
-TEMPORARY_TABLES = ("know_channels",)
+_STEPS = {
+    "know_posteriors": _POSTERIORS,
+    "know_intervals": _INTERVALS,
+    "know_rivals": _RIVALS,
+    "know_opt_outs": _OPT_OUTS,
+    "know_best_hours": _BEST_HOURS,
+}
+CHANNEL_RELATIONS = {**_STEPS, "know_channels": _CHANNELS}
+TEMPORARY_TABLES = tuple(CHANNEL_RELATIONS)
 
 
 def prepare_channels(con: duckdb.DuckDBPyConnection) -> None:
     """Make know_channels from the tables of `pipelines.know.inputs`."""
-    con.execute(_POSTERIORS)
-    _keep(con, "know_intervals", _intervals(con.execute(_PAIRS).to_arrow_table()))
-    _keep(con, "know_rivals", _rivals(con.execute(_RIVALS, [RIVAL_CONTACTS]).to_arrow_table()))
-    con.execute(_OPT_OUTS)
-    con.execute(_BEST_HOURS)
-    con.execute(_CHANNELS, [RIVAL_CONTACTS])
+    for name, sql in CHANNEL_RELATIONS.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
     for name in _STEPS:
         con.execute(f"DROP TABLE temp.{name}")
-
-
-def _intervals(pairs: pa.Table) -> pa.Table:
-    """Columns a, b with `rate_low`, `rate_high` of the 90 % interval."""
-    low, high = interval(pairs["a"].to_numpy(), pairs["b"].to_numpy(), COVERAGE)
-    return pairs.append_column("rate_low", pa.array(low)).append_column("rate_high", pa.array(high))
-
-
-def _rivals(pairs: pa.Table) -> pa.Table:
-    """Columns a_1, b_1, a_2, b_2 with `p_greater`, in slices so that the quantiles fit in little memory."""
-    a_1, b_1, a_2, b_2 = (column.to_numpy() for column in pairs.columns)
-    starts = range(0, max(pairs.num_rows, 1), _SLICE)
-    slices = [
-        p_greater(a_1[i : i + _SLICE], b_1[i : i + _SLICE], a_2[i : i + _SLICE], b_2[i : i + _SLICE], RIVAL_MARGIN)
-        for i in starts
-    ]
-    return pairs.append_column("p_greater", pa.array(np.concatenate(slices)))
-
-
-def _keep(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    con.register("know_arrow", table)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM know_arrow")
-    con.unregister("know_arrow")

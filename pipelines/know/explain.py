@@ -1,5 +1,6 @@
 """One customer at any time: the values of the traits, and the evidence behind each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,14 +8,13 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.know.channels import prepare_channels
-from pipelines.know.estimators import estimators
 from pipelines.know.inputs import prepare_inputs
 from pipelines.know.interests import prepare_interests
-from pipelines.know.know import drop_temporary_tables
+from pipelines.know.know import NOTHING_ROLLED, drop_temporary_tables
 from pipelines.know.profiles import prepare_profiles
+from pipelines.know.rolled import RolledTable
 from pipelines.know.scope import scope_one
 from pipelines.know.traits import traits
-from warehouse.artefacts import current_artefacts
 from warehouse.run import Run
 
 EVIDENCE_SCHEMA = pa.schema(
@@ -35,13 +35,20 @@ class Explanation:
     evidence: dict[str, pa.Table]
 
 
-def explain(con: duckdb.DuckDBPyConnection, run: Run, customer_id: str, limit: int = 20) -> Explanation | None:
+def explain(
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    customer_id: str,
+    limit: int = 20,
+    rolled: Mapping[str, RolledTable] = NOTHING_ROLLED,
+) -> Explanation | None:
     """Compute one customer's profile as of `run.as_of`, with at most `limit` rows of evidence per trait.
 
-    None if the customer does not exist then. Writes no table of the lake, so a read-only connection will do.
+    None if the customer does not exist then. `rolled` is what `know` takes. Writes no table of the lake, so a
+    read-only connection will do.
     """
     scope_one(con, customer_id)
-    prepare_inputs(con, run, current_artefacts(con, estimators()))
+    prepare_inputs(con, run, rolled, has_evidence=True)
     prepare_channels(con)
     prepare_interests(con)
     prepare_profiles(con)

@@ -1,12 +1,14 @@
 """Fit: everything that is estimated across customers, then everyone scored again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 
 from pipelines.know.estimators import estimators
 from pipelines.know.inputs import prepare_inputs
-from pipelines.know.know import KnowReport, know
+from pipelines.know.know import NOTHING_ROLLED, KnowReport, know
+from pipelines.know.rolled import RolledTable
 from pipelines.know.scope import scope_customers
 from warehouse.artefacts import Artefact, Estimate, current_artefacts, store_artefact
 from warehouse.run import Run
@@ -22,14 +24,14 @@ class FitReport:
     know: KnowReport
 
 
-def fit(con: duckdb.DuckDBPyConnection, run: Run) -> FitReport:
+def fit(con: duckdb.DuckDBPyConnection, run: Run, rolled: Mapping[str, RolledTable] = NOTHING_ROLLED) -> FitReport:
     """Fit every estimator on what is known before `run.as_of`, store what changed, and rescore everyone.
 
-    Runs inside the caller's transaction.
+    `rolled` is what `know` takes. Runs inside the caller's transaction.
     """
     current = current_artefacts(con, estimators())
     scope_customers(con, run, None)
-    prepare_inputs(con, run, current)
+    prepare_inputs(con, run, rolled)
     found = {name: estimator.fit(con, run.as_of) for name, estimator in estimators().items()}
     changed = {
         name: estimate
@@ -37,7 +39,7 @@ def fit(con: duckdb.DuckDBPyConnection, run: Run) -> FitReport:
         if estimate is not None and estimate.parameters != dict(current[name].parameters)
     }
     stored = {name: store_artefact(con, run, name, estimators()[name], estimate) for name, estimate in changed.items()}
-    return FitReport(stored, _unchanged(found, stored), _insufficient(found), know(con, run, None))
+    return FitReport(stored, _unchanged(found, stored), _insufficient(found), know(con, run, None, rolled))
 
 
 def _unchanged(found: dict[str, Estimate | None], stored: dict[str, Artefact]) -> tuple[str, ...]:

@@ -1,20 +1,24 @@
-"""What traits and estimators read: temporary tables for the customers of know_scope, known before as_of.
+"""What traits and estimators read: relations over the customers of know_scope, known before as_of.
 
+Each is a SELECT over the tables of the lake, by their bare names, and earlier relations: the stage materialises them
+one by one, `pipelines.know.past` strings them together over what was known at another time.
 Identifiers are joined to customers once, here. Times are UTC, money is in the base currency.
 
-know_clock        one row: as_of, as_of_day, channel_half_life_days, interest_half_life_days
+know_premises     one row: currency, rates, priorities (maps), channel_half_life_days, interest_half_life_days
+know_clock        one row: as_of, as_of_day, and the half-lives
 know_artefacts    name, version, parameters (JSON) of the artefacts in force
-know_identifiers  identifier, kind, value, first_seen_at, customer_id: the current identity map
-know_activity     customer_id and the columns of daily_activity, days before as_of
+know_identifiers  identifier, kind, value, customer_id: the current identity map
+know_activity     customer_id, channel, event_name, interaction_count and human_count (without machines) of the days
+                  before as_of, first_at and last_at of the days on which not all was done by machines
 know_customers    customer_id, anchor, identifier_count: those with an interaction before as_of
-know_orders       customer_id, source, order_id, channel, ordered_at, ordered_on (its UTC day), amount (net of
-                  refunds; NULL unknown)
+know_orders       customer_id, ordered_at, ordered_on (its UTC day), amount (net of refunds; NULL unknown); for
+                  evidence also source, order_id
 know_buyers       one row per customer with an order: order_count, recency_days, monetary_total,
                   monetary_mean; x, t_x, t (repeat purchase days, day of the last one, days observed, both
                   from the first purchase); paid_count, paid_mean (orders with an amount above 0)
-know_contacts     customer_id, source, contact_id, channel, contacted_at, contacted_on and contacted_hour (UTC
-                  day and hour), responded_at (NULL: not yet), is_measured (seen going out, so that a missing
-                  answer means something), weight (forward decay); contacts that failed are not in it
+know_contacts     customer_id, channel, contacted_at, contacted_on and contacted_hour (UTC day and hour), responded_at
+                  (NULL: not yet), is_measured (seen going out, so that a missing answer means something), weight
+                  (forward decay); contacts that failed are not in it; for evidence also source, contact_id
 know_categories   customer_id, category, purchase_count, view_count, amount, affinity (forward-decayed); for
                   estimators, traits have know_interests in its place
 know_consents     customer_id, channel (* for all), status, stated_at, consent_id; purpose marketing
@@ -30,11 +34,15 @@ from collections.abc import Mapping
 
 import duckdb
 
+from pipelines.know.cut import TEMPORARY_TABLES as CUT_TABLES
+from pipelines.know.cut import orders_and_contacts
+from pipelines.know.estimators import estimators
+from pipelines.know.premises import prepare_premises
+from pipelines.know.rolled import RolledTable
+from schemas.keys import key_sql
+from schemas.table import literal
 from schemas.vocabulary import ORDER_EVENTS, REFUND_EVENTS
-from warehouse.artefacts import Artefact
-from warehouse.errors import RapportError
 from warehouse.run import Run
-from warehouse.settings import KnowSettings
 
 # What an interaction with a category says about interest, in purchases; an own convention, to be validated.
 _EVENT_WEIGHTS = {
@@ -45,49 +53,69 @@ _EVENT_WEIGHTS = {
 }
 _OTHER_EVENT_WEIGHT = 0.2
 
+
+def _shipped() -> str:
+    return ", ".join(
+        f"({literal(name)}, {literal(json.dumps(dict(estimator.shipped), sort_keys=True))}::JSON)"
+        for name, estimator in sorted(estimators().items())
+    )
+
+
+_ARTEFACTS = f"""
+WITH stored AS (
+  SELECT name, MAX(version) AS version, MAX_BY(parameters, version) AS parameters
+  FROM artefacts
+  GROUP BY name
+)
+SELECT h.name, COALESCE(s.version, 0) AS version, COALESCE(s.parameters, h.parameters)::JSON AS parameters
+FROM (VALUES {_shipped()}) AS h(name, parameters)
+LEFT JOIN stored AS s USING (name)
+"""
+
 _IDENTIFIERS = """
-CREATE OR REPLACE TEMP TABLE know_identifiers AS
-SELECT identifier, kind, value, first_seen_at, customer_id
+SELECT identifier, kind, value, customer_id
 FROM identities
 WHERE known_to IS NULL AND customer_id IN (SELECT customer_id FROM know_scope)
 """
 
+# Summed while it is read: of many days of a customer only a few rows are kept.
 _ACTIVITY = """
-CREATE OR REPLACE TEMP TABLE know_activity AS
-SELECT i.customer_id, d.* EXCLUDE (commit_seq)
+SELECT i.customer_id, d.channel, d.event_name,
+  SUM(d.interaction_count)::BIGINT AS interaction_count,
+  SUM(d.interaction_count - d.machine_count)::BIGINT AS human_count,
+  MIN(d.first_at) FILTER (WHERE d.interaction_count > d.machine_count) AS first_at,
+  MAX(d.last_at) FILTER (WHERE d.interaction_count > d.machine_count) AS last_at
 FROM daily_activity AS d
 JOIN know_identifiers AS i ON d.anchor = i.identifier
 WHERE d.day < (SELECT as_of_day FROM know_clock)
+GROUP BY i.customer_id, d.channel, d.event_name
 """
 
-_CUSTOMERS = """
-CREATE OR REPLACE TEMP TABLE know_customers AS
+# A customer's id is the digest of the best identifier, so the anchor is found without looking at any event.
+_CUSTOMERS = f"""
 SELECT customer_id,
-  ARG_MIN(identifier, ROW(-priority, first_seen_at, value, identifier)) AS anchor,
+  ARG_MIN(identifier, ROW({key_sql("kind", "value")} <> customer_id, identifier)) AS anchor,
   COUNT(*) AS identifier_count
 FROM know_identifiers
-JOIN know_kinds USING (kind)
 WHERE customer_id IN (SELECT customer_id FROM know_activity)
 GROUP BY customer_id
 """
 
 _ORDERS = """
-CREATE OR REPLACE TEMP TABLE know_orders AS
-SELECT i.customer_id, o.source, o.order_id, o.channel, o.ordered_at, o.ordered_at::DATE AS ordered_on,
-  (o.amount + COALESCE(o.refunded_amount, 0))::DECIMAL(18,4) AS amount
-FROM orders AS o
+SELECT i.customer_id, {names}o.ordered_at, o.ordered_at::DATE AS ordered_on,
+  o.amount + COALESCE(o.refunded_amount, 0) AS amount
+FROM {orders} AS o
 JOIN know_identifiers AS i ON o.anchor = i.identifier
 WHERE o.ordered_at < (SELECT as_of FROM know_clock) AND o.line_count > 0
 """
 
 # The last day that is known in full is the day before as_of: a customer of that day is observed for 0 days.
 _BUYERS = """
-CREATE OR REPLACE TEMP TABLE know_buyers AS
 WITH sums AS (
   SELECT customer_id,
     COUNT(*) AS order_count,
     MAX(ordered_at) AS last_order_at,
-    SUM(amount)::DECIMAL(18,4) AS monetary_total,
+    SUM(amount) AS monetary_total,
     COUNT(amount) AS valued_count,
     MIN(ordered_on) AS first_day,
     MAX(ordered_on) AS last_day,
@@ -100,7 +128,7 @@ WITH sums AS (
 SELECT customer_id, order_count,
   (epoch_us(as_of) - epoch_us(last_order_at)) // 86_400_000_000 AS recency_days,
   monetary_total,
-  (monetary_total / NULLIF(valued_count, 0))::DECIMAL(18,4) AS monetary_mean,
+  (monetary_total / NULLIF(valued_count, 0))::DECIMAL(38,4) AS monetary_mean,
   day_count - 1 AS x,
   last_day - first_day AS t_x,
   as_of_day - 1 - first_day AS t,
@@ -111,20 +139,19 @@ CROSS JOIN know_clock
 """
 
 _CONTACTS = """
-CREATE OR REPLACE TEMP TABLE know_contacts AS
 WITH known AS (
-  SELECT i.customer_id, c.source, c.contact_id, c.channel,
+  SELECT i.customer_id, {names}c.channel,
     CASE WHEN c.sent_at < k.as_of THEN c.sent_at END AS sent_at,
     CASE WHEN c.delivered_at < k.as_of THEN c.delivered_at END AS delivered_at,
     CASE WHEN c.failed_at < k.as_of THEN c.failed_at END AS failed_at,
     CASE WHEN c.opened_at < k.as_of THEN c.opened_at END AS opened_at,
     CASE WHEN c.responded_at < k.as_of THEN c.responded_at END AS responded_at
-  FROM contacts AS c
+  FROM {contacts} AS c
   JOIN know_identifiers AS i ON c.anchor = i.identifier
   CROSS JOIN know_clock AS k
 ),
 reached AS (
-  SELECT customer_id, source, contact_id, channel, responded_at,
+  SELECT * EXCLUDE (sent_at, delivered_at, failed_at, opened_at),
     COALESCE(sent_at, delivered_at, opened_at, responded_at) AS contacted_at,
     sent_at IS NOT NULL OR delivered_at IS NOT NULL AS is_measured
   FROM known
@@ -139,14 +166,19 @@ FROM reached AS r
 CROSS JOIN know_clock AS k
 """
 
-_CATEGORIES = """
-CREATE OR REPLACE TEMP TABLE know_categories AS
+
+def _texts(names: Mapping[str, float] | tuple[str, ...]) -> str:
+    return ", ".join(literal(name) for name in names)
+
+
+_CATEGORIES = f"""
 WITH weighed AS (
   SELECT i.customer_id, d.category, d.interaction_count, d.amount,
-    d.event_name IN (SELECT UNNEST($orders::VARCHAR[])) AS is_purchase,
+    d.event_name IN ({_texts(ORDER_EVENTS)}) AS is_purchase,
     d.event_name = 'product_viewed' AS is_view,
     d.interaction_count
-      * COALESCE(map($events::VARCHAR[], $weights::DOUBLE[])[d.event_name], $other)
+      * COALESCE(map([{_texts(_EVENT_WEIGHTS)}], {list(_EVENT_WEIGHTS.values())}::DOUBLE[])[d.event_name],
+        {_OTHER_EVENT_WEIGHT}::DOUBLE)
       * pow(2, -(k.as_of_day - d.day) / k.interest_half_life_days) AS weight
   FROM daily_categories AS d
   JOIN know_identifiers AS i ON d.anchor = i.identifier
@@ -156,31 +188,25 @@ WITH weighed AS (
 SELECT customer_id, category,
   COALESCE(SUM(interaction_count) FILTER (WHERE is_purchase), 0)::BIGINT AS purchase_count,
   COALESCE(SUM(interaction_count) FILTER (WHERE is_view), 0)::BIGINT AS view_count,
-  (SUM(amount) FILTER (WHERE is_purchase))::DECIMAL(18,4) AS amount,
+  SUM(amount) FILTER (WHERE is_purchase) AS amount,
   SUM(weight::DECIMAL(38,20)) AS affinity
 FROM weighed
 GROUP BY customer_id, category
 """
 
 _CONSENTS = """
-CREATE OR REPLACE TEMP TABLE know_consents AS
 SELECT i.customer_id, c.channel, c.status, c.stated_at, c.consent_id
 FROM consents AS c
 JOIN know_identifiers AS i ON c.anchor = i.identifier
 WHERE c.purpose = 'marketing' AND c.stated_at < (SELECT as_of FROM know_clock)
 """
 
-# The rollup tells where `identify` calls are, so that an increment does not read all of history for them.
 _STATEMENTS = """
-CREATE OR REPLACE TEMP TABLE know_statements AS
 WITH said AS (
-  SELECT i.customer_id, t.occurred_at AS stated_at, t.interaction_id,
-    lower(trim(json_extract_string(t.properties, '$.traits.preferred_channel'))) AS channel
-  FROM interactions AS t
-  JOIN know_identifiers AS i ON t.anchor = i.identifier
-  WHERE t.event_name = 'identify'
-    AND t.occurred_at >= (SELECT MIN(first_at) FROM know_activity WHERE event_name = 'identify')
-    AND t.occurred_at < (SELECT as_of FROM know_clock)
+  SELECT i.customer_id, s.stated_at, s.interaction_id, lower(trim(s.value)) AS channel
+  FROM statements AS s
+  JOIN know_identifiers AS i ON s.anchor = i.identifier
+  WHERE s.name = 'preferred_channel' AND s.stated_at < (SELECT as_of FROM know_clock)
 )
 SELECT customer_id, channel, stated_at, interaction_id
 FROM said
@@ -188,68 +214,40 @@ WHERE channel <> ''
 QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY stated_at DESC, interaction_id) = 1
 """
 
-TEMPORARY_TABLES = (
-    "know_clock",
-    "know_artefacts",
-    "know_identifiers",
-    "know_kinds",
-    "know_activity",
-    "know_customers",
-    "know_orders",
-    "know_buyers",
-    "know_contacts",
-    "know_categories",
-    "know_consents",
-    "know_statements",
-)
+
+def input_relations(
+    orders: str = "orders", contacts: str = "contacts", *, has_evidence: bool = False
+) -> dict[str, str]:
+    """The relations of this module but the first two, by name; `orders` and `contacts` are SQL for these tables.
+
+    Ids of orders and contacts are dear to read; only `has_evidence` needs them.
+    """
+    order_names, contact_names = ("o.source, o.order_id, ", "c.source, c.contact_id, ") if has_evidence else ("", "")
+    return {
+        "know_artefacts": _ARTEFACTS,
+        "know_identifiers": _IDENTIFIERS,
+        "know_activity": _ACTIVITY,
+        "know_customers": _CUSTOMERS,
+        "know_orders": _ORDERS.format(orders=orders, names=order_names),
+        "know_buyers": _BUYERS,
+        "know_contacts": _CONTACTS.format(contacts=contacts, names=contact_names),
+        "know_categories": _CATEGORIES,
+        "know_consents": _CONSENTS,
+        "know_statements": _STATEMENTS,
+    }
 
 
-def prepare_inputs(con: duckdb.DuckDBPyConnection, run: Run, artefacts: Mapping[str, Artefact]) -> None:
-    """Make the temporary tables of this module for the customers of know_scope."""
-    _prepare_clock(con, run)
-    _prepare_artefacts(con, artefacts)
-    con.execute(_IDENTIFIERS)
-    _prepare_kinds(con, run)
-    for statement in (_ACTIVITY, _CUSTOMERS, _ORDERS, _BUYERS, _CONTACTS):
-        con.execute(statement)
-    con.execute(
-        _CATEGORIES,
-        {
-            "orders": list(ORDER_EVENTS),
-            "events": list(_EVENT_WEIGHTS),
-            "weights": list(_EVENT_WEIGHTS.values()),
-            "other": _OTHER_EVENT_WEIGHT,
-        },
-    )
-    con.execute(_CONSENTS)
-    con.execute(_STATEMENTS)
+TEMPORARY_TABLES = ("know_premises", "know_clock", *input_relations(), *CUT_TABLES)
 
 
-def _prepare_clock(con: duckdb.DuckDBPyConnection, run: Run) -> None:
-    know = run.settings.know
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE know_clock AS SELECT ?::TIMESTAMPTZ AS as_of, ?::DATE AS as_of_day, "
-        "?::DOUBLE AS channel_half_life_days, ?::DOUBLE AS interest_half_life_days",
-        [run.as_of, run.as_of.date(), *_half_lives(know)],
-    )
+def prepare_inputs(
+    con: duckdb.DuckDBPyConnection, run: Run, rolled: Mapping[str, RolledTable], *, has_evidence: bool = False
+) -> None:
+    """Make the temporary tables of this module for the customers of know_scope.
 
-
-def _half_lives(know: KnowSettings) -> tuple[float, float]:
-    found = (know.channel_half_life_days, know.interest_half_life_days)
-    if not all(days > 0 for days in found):
-        raise RapportError(f"[know] half-lives must be above 0 days, not {found}; inf means no decay")
-    return found
-
-
-def _prepare_artefacts(con: duckdb.DuckDBPyConnection, artefacts: Mapping[str, Artefact]) -> None:
-    con.execute("CREATE OR REPLACE TEMP TABLE know_artefacts (name VARCHAR, version BIGINT, parameters JSON)")
-    rows = [(a.name, a.version, json.dumps(dict(a.parameters), sort_keys=True)) for a in artefacts.values()]
-    con.executemany("INSERT INTO know_artefacts VALUES (?, ?, ?)", rows)
-
-
-def _prepare_kinds(con: duckdb.DuckDBPyConnection, run: Run) -> None:
-    kinds = con.execute("SELECT DISTINCT kind FROM know_identifiers ORDER BY kind").fetchall()
-    con.execute("CREATE OR REPLACE TEMP TABLE know_kinds (kind VARCHAR, priority INTEGER)")
-    if kinds:
-        rows = [(kind, run.settings.identity.priority(kind)) for (kind,) in kinds]
-        con.executemany("INSERT INTO know_kinds VALUES (?, ?)", rows)
+    With the rollups `orders` and `contacts` at hand, what goes on after as_of counts as it stood before as_of.
+    """
+    prepare_premises(con, run.settings, run.as_of)
+    cut = orders_and_contacts(con, run.as_of, rolled)
+    for name, sql in input_relations(**cut, has_evidence=has_evidence).items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")

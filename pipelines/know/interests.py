@@ -9,7 +9,6 @@ An interest that has decayed to nothing is no longer one.
 import duckdb
 
 _INTERESTS = """
-CREATE OR REPLACE TEMP TABLE know_interests AS
 WITH popularity AS (
   SELECT p.key AS category, p.value::DOUBLE AS share
   FROM know_artefacts, json_each(parameters, '$.shares') AS p
@@ -37,10 +36,11 @@ CROSS JOIN shrinkage AS s
 LEFT JOIN popularity AS p USING (category)
 """
 
-TEMPORARY_TABLES = ("know_interests",)
+INTEREST_RELATIONS = {"know_interests": _INTERESTS}
+TEMPORARY_TABLES = tuple(INTEREST_RELATIONS)
 
 
 def prepare_interests(con: duckdb.DuckDBPyConnection) -> None:
     """Make know_interests out of know_categories, which goes: together they would be the peak of memory."""
-    con.execute(_INTERESTS)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE know_interests AS {_INTERESTS}")
     con.execute("DROP TABLE temp.know_categories")

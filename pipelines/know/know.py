@@ -1,24 +1,28 @@
 """Know: profiles, channel preferences and interests of the customers that an increment touched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import duckdb
 
-from pipelines.know import changes, channels, inputs, interests, profiles
-from pipelines.know.estimators import estimators
-from pipelines.know.scope import scope_customers
+from pipelines.know import changes, channels, history, inputs, interests, profiles, scope
+from pipelines.know.past import define_macro
+from pipelines.know.premises import record_premises
+from pipelines.know.rolled import RolledTable
 from pipelines.know.traits import trait_columns
 from schemas.tables import tables
-from warehouse.artefacts import current_artefacts
 from warehouse.run import Run
 
+NOTHING_ROLLED: Mapping[str, RolledTable] = MappingProxyType({})
 _TEMPORARY_TABLES = (
-    "know_scope",
+    *scope.TEMPORARY_TABLES,
     *inputs.TEMPORARY_TABLES,
     *channels.TEMPORARY_TABLES,
     *interests.TEMPORARY_TABLES,
     *profiles.TEMPORARY_TABLES,
     *changes.TEMPORARY_TABLES,
+    *history.TEMPORARY_TABLES,
 )
 # Columns that say when a row was written, not what is known.
 _STAMPS = ("as_of", "commit_seq")
@@ -33,21 +37,29 @@ class KnowReport:
     total: int
 
 
-def know(con: duckdb.DuckDBPyConnection, run: Run, since: int | None) -> KnowReport:
-    """Bring profiles, channel_preferences and interests up to `run.as_of`.
+def know(
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    since: int | None,
+    rolled: Mapping[str, RolledTable] = NOTHING_ROLLED,
+) -> KnowReport:
+    """Bring profiles, channel_preferences and interests up to `run.as_of`, and note in profile_history what changed.
 
-    `since` is the commit up to which profiles are current: only customers that later commits touched are
-    computed again, and those for whom time has brought kept events under as_of. Values that time alone
-    changes stay as of the row's own as_of until `since` is None, which recomputes everyone; so do a new trait
-    and an as_of that goes back. A customer has a current identifier and an interaction before as_of; others
-    lose their rows. Runs inside the caller's transaction.
+    `since` is the commit up to which profiles are current: only customers that later commits touched are computed
+    again, and, when as_of has moved on, those for whom time changes something. `since` None recomputes everyone; so
+    do a new trait and an as_of that goes back. A customer has a current identifier and an interaction before as_of;
+    others lose their rows. `rolled` tells how the rollups are made, by name: with it, orders and contacts that go on
+    after as_of count as they stood before it, and the lake gets its macro profiles_asof. Runs inside the caller's
+    transaction.
     """
     is_grown = bool(profiles.add_missing_columns(con))
-    recomputed = scope_customers(con, run, None if is_grown else since)
+    recomputed = scope.scope_customers(con, run, None if is_grown else since)
     changes.begin_changes(con)
     if recomputed:
-        _prepare(con, run)
+        _prepare(con, run, rolled)
         _write(con, run)
+    record_premises(con, run)
+    define_macro(con, rolled)
     report = KnowReport(recomputed, changes.changed_customers(con), _total(con))
     drop_temporary_tables(con)
     return report
@@ -63,8 +75,8 @@ def _drop(con: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> None:
         con.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
 
-def _prepare(con: duckdb.DuckDBPyConnection, run: Run) -> None:
-    inputs.prepare_inputs(con, run, current_artefacts(con, estimators()))
+def _prepare(con: duckdb.DuckDBPyConnection, run: Run, rolled: Mapping[str, RolledTable]) -> None:
+    inputs.prepare_inputs(con, run, rolled)
     channels.prepare_channels(con)
     interests.prepare_interests(con)
     profiles.prepare_profiles(con)
@@ -72,6 +84,7 @@ def _prepare(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 
 
 def _write(con: duckdb.DuckDBPyConnection, run: Run) -> None:
+    history.record_history(con, run)
     wide = (*tables()["profiles"].column_names, *(column.name for column in trait_columns()))
     changes.write_changes(con, run, "profiles", "know_profiles", _telling(wide))
     for table, source in (("channel_preferences", "know_channels"), ("interests", "know_interests")):

@@ -2,7 +2,6 @@
 
 import duckdb
 
-from pipelines.know.trait import Trait
 from pipelines.know.traits import trait_columns, traits
 from schemas.table import Column, quoted, sql_type
 
@@ -25,10 +24,12 @@ def add_missing_columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
 
 def prepare_profiles(con: duckdb.DuckDBPyConnection) -> None:
     """Make know_profiles: every trait evaluated for every customer of know_customers."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE know_profiles AS {_profiles_sql(traits())}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE know_profiles AS {profiles_sql()}")
 
 
-def _profiles_sql(found: dict[str, Trait]) -> str:
+def profiles_sql() -> str:
+    """The SELECT of know_profiles over the relations of inputs, channels and interests."""
+    found = traits()
     named = ",\n".join(f"{quoted(name)} AS (\n{trait.sql}\n)" for name, trait in found.items())
     columns = ",\n".join(
         f"CAST({quoted(name)}.{quoted(column.name)} AS {sql_type(column.type)}) AS {quoted(column.name)}"

@@ -14,7 +14,8 @@ FROM know_orders
 ACTIVITY_EVIDENCE = """
 SELECT 'daily_activity' AS table_name, concat_ws(' ', anchor, day, channel, event_name) AS row_key,
   last_at AS seen_at, interaction_count::VARCHAR AS detail
-FROM know_activity
+FROM daily_activity
+WHERE anchor IN (SELECT identifier FROM know_identifiers) AND day < (SELECT as_of_day FROM know_clock)
 """
 CONTACTS_EVIDENCE = """
 SELECT 'contacts' AS table_name, source || '/' || contact_id AS row_key, contacted_at AS seen_at,
@@ -27,8 +28,8 @@ FROM know_contacts
 class Trait:
     """One trait of a customer; its name is its file's name.
 
-    `sql` is a SELECT of `customer_id` and the `columns`, at most one row per customer, over the temporary
-    tables of `pipelines.know.inputs`, `channels` and `interests`; without a row the value is NULL: unknown.
+    `sql` is a SELECT of `customer_id` and the `columns`, at most one row per customer, over the relations of
+    `pipelines.know.inputs`, `channels` and `interests`, without parameters; without a row the value is NULL: unknown.
     `evidence` is a SELECT of (table_name, row_key, seen_at, detail) over the same tables: the rollup cells,
     orders, contacts or interactions behind the value, when the tables hold one customer.
     `freshness` is `time` where the value changes as time passes without an event, else `event`.

@@ -18,18 +18,31 @@ ALIAS = "alias"
 _BEFORE_ALL_COMMITS = -1
 
 
-def gather_seen(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, since: int | None) -> int:
-    """Fill `resolve_seen` (identifier, kind, value, first_seen_at) from interactions after commit `since`.
+def gather_events(con: duckdb.DuckDBPyConnection, since: int | None) -> None:
+    """Make the view `resolve_events`: interactions after commit `since`, and those of `resolve_reread`."""
+    con.execute(f"""
+        CREATE OR REPLACE TEMP VIEW resolve_events AS
+        SELECT interaction_id, occurred_at, event_name, identifiers
+        FROM interactions
+        WHERE commit_seq > {_BEFORE_ALL_COMMITS if since is None else since}
+        UNION ALL
+        SELECT interaction_id, occurred_at, event_name, identifiers
+        FROM temp.resolve_reread
+    """)
 
-    Returns the number of identifiers; blocked values are left out.
+
+def gather_seen(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> int:
+    """Fill `resolve_seen` (identifier, kind, value, first_seen_at) from `resolve_events`; links must be up to date.
+
+    Of identifiers in `resolve_withdrawn` all events count: those that have it as their anchor are in the rollup
+    `daily_activity`, the others are evidence for a link of it. Returns the number of identifiers; blocked values are
+    left out.
     """
-    con.execute(
-        f"""
+    con.execute(f"""
         CREATE OR REPLACE TEMP TABLE resolve_seen AS
         WITH carried AS (
             SELECT occurred_at, UNNEST(identifiers, recursive := TRUE)
-            FROM interactions
-            WHERE commit_seq > ?
+            FROM resolve_events
         ),
         first_seen AS (
             SELECT kind, value, MIN(occurred_at) AS first_seen_at
@@ -40,20 +53,50 @@ def gather_seen(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, sinc
         FROM first_seen
         WHERE kind IS NOT NULL
             AND NOT {blocked_sql("value", settings.blocked_values)}
-        """,
-        [_BEFORE_ALL_COMMITS if since is None else since],
-    )
+    """)
+    if con.execute("SELECT 1 FROM resolve_withdrawn LIMIT 1").fetchone() is not None:
+        con.execute(_SEEN_BEFORE)
     return _count(con, "resolve_seen")
 
 
-def add_links(con: duckdb.DuckDBPyConnection, run: Run, since: int | None) -> int:
-    """Append the links of interactions after commit `since` to `identity_links`; returns how many.
+_SEEN_BEFORE = """
+    CREATE OR REPLACE TEMP TABLE resolve_seen AS
+    WITH sightings AS (
+        SELECT anchor AS identifier, MIN(first_at) AS first_seen_at
+        FROM daily_activity
+        WHERE anchor IN (SELECT identifier FROM resolve_withdrawn)
+        GROUP BY anchor
+        UNION ALL
+        SELECT left_identifier, MIN(occurred_at)
+        FROM identity_links
+        WHERE left_identifier IN (SELECT identifier FROM resolve_withdrawn)
+        GROUP BY left_identifier
+        UNION ALL
+        SELECT right_identifier, MIN(occurred_at)
+        FROM identity_links
+        WHERE right_identifier IN (SELECT identifier FROM resolve_withdrawn)
+        GROUP BY right_identifier
+    )
+    SELECT identifier, kind, value, MIN(first_seen_at) AS first_seen_at
+    FROM (
+        FROM resolve_seen
+        UNION ALL
+        SELECT identifier, kind, value, first_seen_at
+        FROM sightings
+        JOIN resolve_withdrawn USING (identifier)
+    )
+    GROUP BY identifier, kind, value
+"""
+
+
+def add_links(con: duckdb.DuckDBPyConnection, run: Run) -> int:
+    """Append the links of `resolve_events` to `identity_links`; returns how many.
 
     A pair under one rule is appended when it is new or when its evidence comes before the earliest known one
     by (occurred_at, link_id). The earliest evidence of a pair is therefore the same for every order of
     arrival. The new rows stay in `resolve_new_links`.
     """
-    _gather_evidence(con, run.settings.identity, since)
+    _gather_evidence(con, run.settings.identity)
     con.execute(_NEW_LINKS)
     added = _count(con, "resolve_new_links")
     if added:
@@ -97,7 +140,7 @@ _NEW_LINKS = """
 """
 
 
-def _gather_evidence(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, since: int | None) -> None:
+def _gather_evidence(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
     """Fill `resolve_evidence`: each pair of identifiers under a rule, with its earliest evidence."""
     blocked = blocked_sql("identifier.value", settings.blocked_values)
     con.execute(
@@ -109,9 +152,8 @@ def _gather_evidence(con: duckdb.DuckDBPyConnection, settings: IdentitySettings,
                 occurred_at,
                 CASE event_name WHEN '{ALIAS}' THEN '{ALIAS}' ELSE '{SAME_EVENT}' END AS rule,
                 LIST_FILTER(identifiers, lambda identifier: NOT {blocked}) AS unblocked
-            FROM interactions
-            WHERE commit_seq > ?
-                AND LEN(identifiers) > 1
+            FROM resolve_events
+            WHERE LEN(identifiers) > 1
         ),
         stars AS (
             SELECT
@@ -144,8 +186,7 @@ def _gather_evidence(con: duckdb.DuckDBPyConnection, settings: IdentitySettings,
             }}) AS evidence
         FROM pairs
         GROUP BY left_identifier, right_identifier, rule
-        """,
-        [_BEFORE_ALL_COMMITS if since is None else since],
+        """
     )
 
 

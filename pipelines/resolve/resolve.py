@@ -18,9 +18,9 @@ from pipelines.resolve.components import (
     component_anchors,
     in_conflict,
 )
-from pipelines.resolve.evidence import add_links, gather_seen
+from pipelines.resolve.evidence import add_links, gather_events, gather_seen
 from pipelines.resolve.touched import gather_members
-from pipelines.resolve.withdrawn import withdraw
+from pipelines.resolve.withdrawn import LOST, withdraw
 from schemas.identifiers import priority_sql
 from schemas.keys import key_sql
 from schemas.table import literal
@@ -28,8 +28,12 @@ from warehouse.run import Run
 from warehouse.settings import IdentitySettings
 
 _TEMPORARY = (
+    "carried",
     "withdrawn",
     "reopened",
+    "broken",
+    "days",
+    "reread",
     "seen",
     "evidence",
     "new_links",
@@ -59,22 +63,24 @@ class ResolveReport:
     links_refused: int = 0
 
 
-def resolve(con: duckdb.DuckDBPyConnection, run: Run, since: int | None) -> ResolveReport:
+def resolve(con: duckdb.DuckDBPyConnection, run: Run, since: int | None, *, lost: str = LOST) -> ResolveReport:
     """Bring links and identities up to date with the interactions of commits after `since` (None: all).
 
     The current identities are a function of the set of interactions alone: neither their order nor their
-    split into calls changes anything. A call without news writes nothing.
+    split into calls changes anything. A call without news writes nothing. The rollups must be up to date. `lost` is a
+    query for the rows of events that went away after a commit, its parameter.
     """
-    if withdraw(con, since):
-        since = None
-    seen = gather_seen(con, run.settings.identity, since)
+    withdraw(con, run, since, lost)
+    gather_events(con, since)
+    added = add_links(con, run)
+    seen = gather_seen(con, run.settings.identity)
     _close_vanished(con, run)
-    added = add_links(con, run, since)
     changed, refused = 0, 0
     if gather_members(con):
         partition = _partition(con, run.settings.identity)
         changed, refused = _write(con, run, partition.anchors), partition.refused
     customers = _number(con, _CUSTOMERS_SEEN)
+    con.execute("DROP VIEW IF EXISTS temp.resolve_events")
     for name in _TEMPORARY:
         con.execute(f"DROP TABLE IF EXISTS temp.resolve_{name}")
     return ResolveReport(added, seen, customers, changed, refused)

@@ -1,6 +1,6 @@
 """Exact rollup of interactions per anchor, day and category."""
 
-from schemas.table import DATE, LONG, MONEY, TEXT, Column, Erasure, Table
+from schemas.table import DATE, LONG, SUM, TEXT, Column, Erasure, Table
 
 TABLE = Table(
     doc="anchor identifier, day (UTC), category and event name",
@@ -10,17 +10,17 @@ TABLE = Table(
         Column("category", TEXT, "category of the product", nullable=False),
         Column("event_name", TEXT, "event name", nullable=False),
         Column("interaction_count", LONG, "interactions or order lines", nullable=False),
-        Column("amount", MONEY, "sum of amounts in the base currency"),
+        Column("amount", SUM, "sum of amounts in the base currency"),
         Column(
             "unconverted_count",
             LONG,
             "amounts in other currencies without a rate, left out of amount",
             nullable=False,
         ),
-        Column("quantity", MONEY, "sum of units"),
+        Column("quantity", SUM, "sum of units"),
         Column("commit_seq", LONG, "commit that last touched it", nullable=False),
     ),
     key=("anchor", "day", "category", "event_name"),
-    sorted_by=("day",),
+    sorted_by=("anchor", "day"),
     erasure=(Erasure("anchor", "anchor"),),
 )

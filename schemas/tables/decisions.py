@@ -35,6 +35,6 @@ TABLE = Table(
         Column("commit_seq", LONG, "commit that published it", nullable=False),
     ),
     key=("decision_id",),
-    sorted_by=("customer_id",),
+    sorted_by=("decided_as_of", "customer_id"),
     erasure=(Erasure("customer_id", "customer_id"),),
 )

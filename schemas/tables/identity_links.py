@@ -15,6 +15,7 @@ TABLE = Table(
         Column("commit_seq", LONG, "commit that published it", nullable=False),
     ),
     key=("link_id",),
+    sorted_by=("left_identifier",),
     erasure=(
         Erasure("left_identifier", "identifier"),
         Erasure("right_identifier", "identifier"),

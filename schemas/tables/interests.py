@@ -1,6 +1,6 @@
 """What a customer cares for."""
 
-from schemas.table import LONG, MONEY, REAL, TEXT, Column, Erasure, Table
+from schemas.table import LONG, REAL, SUM, TEXT, Column, Erasure, Table
 
 TABLE = Table(
     doc="customer x category",
@@ -9,7 +9,7 @@ TABLE = Table(
         Column("category", TEXT, "category", nullable=False),
         Column("purchase_count", LONG, "lines bought", nullable=False),
         Column("view_count", LONG, "products viewed", nullable=False),
-        Column("amount", MONEY, "amount spent, base currency"),
+        Column("amount", SUM, "amount spent, base currency"),
         Column("affinity", REAL, "forward-decayed sum of weighted interactions", nullable=False),
         Column("share", REAL, "of this customer's affinities, 0 to 1", nullable=False),
         Column("lift", REAL, "share against popularity, shrunk; 1 is average; NULL: popularity not known"),

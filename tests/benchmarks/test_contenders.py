@@ -134,7 +134,7 @@ def test_time_follows_the_client_corrected_for_a_wrong_clock(load: Callable[[lis
     found = load([call("m-1", **wrong), call("m-2", **future)]).execute(
         "SELECT event_id, hour(occurred_at), day(occurred_at), time_basis FROM interactions ORDER BY ALL"
     )
-    assert found.fetchall() == [("m-1", 10, 1, "corrected"), ("m-2", 10, 1, "received")]
+    assert found.fetchall() == [("m-1", 10, 1, "corrected"), ("m-2", 10, 1, "clamped")]
 
 
 def test_an_order_counts_its_lines_and_their_categories(load: Callable[[list[Any]], Tables]) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pipelines.collect.compose import Batch
 from pipelines.collect.stage_split import Split, SplitFile, StagedPart, stage_split
 from warehouse.settings import Settings
+from warehouse.suppression import SuppressionList
 
 INGESTED_AT = datetime(2024, 6, 1, tzinfo=UTC)
 Row = dict[str, Any]
@@ -20,12 +21,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Staged:
-    """What became of the files f0, f1, …: rows kept, copies that lost, rejections, and (received, accepted) by file."""
+    """What became of the files f0, f1, …: rows kept, copies that lost, rejections, and (received, accepted) by file.
+
+    `kept_out` are the records that suppressions name, `suppressed` their number by file, with that of blanks.
+    """
 
     interactions: list[Row]
     losers: list[Row]
     rejections: list[Row]
     counts: Mapping[str, tuple[int, int]]
+    suppressed: Mapping[str, int]
+    kept_out: list[Row]
     parts: Sequence[StagedPart]
 
     def rows(self, *columns: str) -> list[tuple[Any, ...]]:
@@ -58,6 +64,7 @@ def stage(
     mapping: str | None = None,
     names: Sequence[str] = (),
     settings: Settings | None = None,
+    suppressions: SuppressionList | None = None,
 ) -> Staged:
     """Stage files with these contents as one split of source `shop`; `names` are their names, if those matter."""
     with TemporaryDirectory() as folder:
@@ -67,12 +74,14 @@ def stage(
         ]
         batch = Batch("batch-1", 7, INGESTED_AT, "shop", connector)
         split = Split(0, batch, mapping, tuple(files))
-        parts = list(stage_split(split, Path(folder), settings or Settings(threads=1), Path(folder)))
+        parts = list(stage_split(split, Path(folder), settings or Settings(threads=1), Path(folder), suppressions))
         staged = Staged(
             interactions=_read([part.interactions for part in parts]),
             losers=_read([part.losers for part in parts]),
             rejections=_read([part.rejections for part in parts]),
             counts=_counted(parts),
+            suppressed=_suppressed(parts),
+            kept_out=_read([part.kept_out for part in parts]),
             parts=parts,
         )
     _assert_conserved(staged)
@@ -99,11 +108,18 @@ def _counted(parts: Sequence[StagedPart]) -> dict[str, tuple[int, int]]:
     return {file_id: (received[file_id], accepted[file_id]) for file_id in received}
 
 
+def _suppressed(parts: Sequence[StagedPart]) -> dict[str, int]:
+    found = Counter[str]()
+    for count in (count for part in parts for count in part.counts):
+        found[count.file_id] += count.suppressed
+    return dict(found)
+
+
 def _assert_conserved(staged: Staged) -> None:
     rejected = Counter(row["file_id"] for row in staged.rejections)
     kept = Counter(row["file_id"] for row in staged.interactions)
     assert {file_id: received - accepted for file_id, (received, accepted) in staged.counts.items()} == {
-        file_id: rejected[file_id] for file_id in staged.counts
+        file_id: rejected[file_id] + staged.suppressed[file_id] for file_id in staged.counts
     }
     assert all(kept[file_id] <= accepted for file_id, (_, accepted) in staged.counts.items())
     assert set(rejected) | set(kept) <= set(staged.counts)

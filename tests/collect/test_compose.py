@@ -97,8 +97,8 @@ MOMENTS = {
     "the sent time stands in": ("", "", AT, "2020-01-02T01:00:00Z", AT, "sent"),
     "the received time stands in": ("", "", "", AT, AT, "received"),
     "a day ahead of its reception is kept": ("2020-01-03T00:00:00Z", "", "", AT, "2020-01-03T00:00:00Z", "occurred"),
-    "more than a day ahead is clamped": ("2020-01-03T00:00:00.000001Z", "", "", AT, AT, "received"),
-    "a device time ahead is clamped": ("", "2020-01-05", "2020-01-02", AT, AT, "received"),
+    "more than a day ahead is clamped": ("2020-01-03T00:00:00.000001Z", "", "", AT, AT, "clamped"),
+    "a device time ahead is clamped": ("", "2020-01-05", "2020-01-02", AT, AT, "clamped"),
     "the future without a received time is the source's word": (
         "2190-01-01T00:00:00Z", "", "", "", "2190-01-01T00:00:00Z", "occurred",
     ),

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,6 +94,13 @@ def test_the_connector_says_what_it_is(name: str) -> None:
     if connector.framing == "json":
         assert set(reason_sentences(connector.plan("", ()), SUITE.rules)) >= {code for _, code in sample(name).codes()}
     assert {row["channel"] for row in sample(name).interactions} <= set(connector.channels)
+
+
+@pytest.mark.parametrize("framing", ["json", "table"])
+def test_only_a_connector_of_json_says_how_payloads_divide(framing: Any) -> None:
+    some = connectors()["segment"]
+    with pytest.raises(ValueError, match="gives its JsonFormat as `records`"):
+        Connector("", (), framing, some.plan, None if framing == "json" else some.records)
 
 
 def test_parquet_gives_the_interactions_of_the_same_rows_as_text(tmp_path: Path) -> None:

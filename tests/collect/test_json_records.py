@@ -143,15 +143,55 @@ def test_a_batch_that_is_empty_holds_no_records() -> None:
 def test_times_of_the_envelope_hold_for_calls_without_their_own() -> None:
     calls = [
         track(timestamp=..., originalTimestamp=AT),
-        track(timestamp=..., originalTimestamp=AT, sentAt="2020-07-01T10:30:00Z"),
+        track(timestamp=..., originalTimestamp=..., sentAt="2020-07-01T09:58:00Z"),
     ]
-    batch = {"batch": calls, "sentAt": "2020-07-01T10:00:01Z", "receivedAt": "2020-07-01T11:00:01Z"}
+    batch = {"batch": calls, "sentAt": AT, "receivedAt": "2020-07-01T10:00:01Z"}
     staged = stage("segment", lines(batch))
     assert [row["occurred_at"].isoformat() for row in staged.interactions] == [
-        "2020-07-01T11:00:00+00:00",
-        "2020-07-01T10:30:01+00:00",
+        "2020-07-01T10:00:00+00:00",
+        "2020-07-01T09:58:00+00:00",
     ]
     assert [row["is_received_assigned"] for row in staged.interactions] == [False, False]
+
+
+def minutes(count: int) -> str:
+    return f"2020-07-01T10:{count:02d}:00Z"
+
+
+def test_calls_of_one_device_in_one_batch_keep_their_order_whatever_their_own_times_say() -> None:
+    calls = [
+        track(timestamp=..., anonymousId=device, originalTimestamp=minutes(at), sentAt=sent, receivedAt=minutes(40))
+        for device, at, sent in [("a", 0, minutes(10)), ("a", 1, minutes(36)), ("a", 2, ...), ("b", 0, minutes(10))]
+    ]
+    staged = stage("segment", lines({"batch": calls}))
+    assert staged.rows("element", "time_basis") == [(0, "occurred"), (1, "occurred"), (2, "occurred"), (3, "corrected")]
+    moments = [row["occurred_at"].minute for row in staged.interactions]
+    assert moments == [0, 1, 2, 30]
+
+
+def test_one_offset_holds_for_a_device_and_batch_and_is_that_of_the_quickest_call() -> None:
+    calls = [
+        track(timestamp=..., anonymousId="a", originalTimestamp=minutes(at), receivedAt=minutes(received))
+        for at, received in [(0, 50), (1, 40), (2, 45)]
+    ]
+    staged = stage("segment", lines({"batch": calls, "sentAt": minutes(10)}))
+    assert {basis for (basis,) in staged.rows("time_basis")} == {"corrected"}
+    assert [row["occurred_at"].minute for row in staged.interactions] == [30, 31, 32]
+
+
+def test_single_calls_have_each_its_own_offset() -> None:
+    calls = [
+        track(timestamp=..., originalTimestamp=AT, sentAt=AT, receivedAt=minutes(received)) for received in (20, 40)
+    ]
+    assert [moment.minute for moment in values("occurred_at", *calls)] == [20, 40]
+
+
+def test_what_an_envelope_says_besides_is_a_property_of_each_of_its_calls() -> None:
+    batch = {"batch": [track(), track(extra=1)], "sentAt": AT, "integrations": {"All": True}, "writeKey": None}
+    expected = {"integrations": {"All": True}, "writeKey": None}
+    found = [json.loads(text) for (text,) in stage("segment", lines(batch)).rows("properties")]
+    assert found == [{"batch": expected}, {"batch": expected, "extra": 1}]
+    assert "batch" not in properties({"batch": [track()], "sentAt": AT, "context": {"app": "x"}})[0]
 
 
 def test_a_wrong_time_of_the_envelope_refuses_its_calls() -> None:

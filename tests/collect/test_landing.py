@@ -1,14 +1,30 @@
 import errno
+import fcntl
 import hashlib
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.collect.landing import LandedFile, inbox_files, land, pending, settle
-from warehouse.errors import UsageError
+from pipelines.collect import landing
+from pipelines.collect.landing import (
+    LandedFile,
+    draft_of,
+    drafted,
+    inbox_files,
+    land,
+    note,
+    pending,
+    settle,
+    settle_drafts,
+    sweep_landing,
+    verify,
+)
+from warehouse.errors import RapportError, UsageError
 from warehouse.home import Home
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -46,19 +62,40 @@ def test_the_endings_that_tell_the_format_are_kept_in_small_letters(home: Home, 
     assert taken(home, source.rename(source.with_name("SALES.PARQUET"))).path.endswith(".parquet")
 
 
-def test_a_file_is_hard_linked_where_that_is_possible(home: Home, source: Path) -> None:
+def refuse(*_: object) -> None:
+    raise OSError(errno.EXDEV, "other file system")
+
+
+def test_a_landed_file_stays_when_its_source_is_written_to_in_place(home: Home, source: Path) -> None:
     landed = taken(home, source)
-    assert (home.root / landed.path).samefile(source)
+    with source.open("r+b") as file:
+        file.write(b"XX")
+    assert (home.root / landed.path).read_bytes() == b"id\n1\n"
 
 
-def test_a_file_is_copied_where_it_cannot_be_linked(home: Home, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EXDEV, "other file system")
+def test_a_copy_shares_blocks_where_the_file_system_can(
+    home: Home, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloned = []
 
+    def clone(target: BufferedWriter, _request: int, handle: int) -> None:
+        cloned.append(handle)
+        target.write(os.pread(handle, 100, 0))
+
+    monkeypatch.setattr(fcntl, "ioctl", clone)
+    landed = taken(home, source)
+    assert len(cloned) == 1
+    assert (home.root / landed.path).read_bytes() == b"id\n1\n"
+
+
+@pytest.mark.parametrize("move", [True, False])
+def test_a_file_is_copied_byte_by_byte_where_nothing_else_will_do(
+    home: Home, source: Path, monkeypatch: pytest.MonkeyPatch, move: bool
+) -> None:
     monkeypatch.setattr(os, "link", refuse)
-    landed = taken(home, source)
-    assert not (home.root / landed.path).samefile(source)
-    source.write_bytes(b"changed")
+    monkeypatch.setattr(fcntl, "ioctl", refuse)
+    landed = taken(home, source, move=move)
+    assert source.exists() is not move
     assert (home.root / landed.path).read_bytes() == b"id\n1\n"
 
 
@@ -84,6 +121,81 @@ def test_moving_takes_the_file_away(home: Home, source: Path) -> None:
     landed = taken(home, source, move=True)
     assert not source.exists()
     assert (home.root / landed.path).read_bytes() == b"id\n1\n"
+
+
+def test_a_moved_file_is_not_copied(home: Home, source: Path) -> None:
+    before = source.stat().st_ino
+    assert (home.root / taken(home, source, move=True).path).stat().st_ino == before
+
+
+def test_what_a_killed_process_took_without_a_note_is_swept(
+    home: Home, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = taken(home, source)
+
+    def crash(_: Path) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(landing, "digest", crash)
+    with pytest.raises(KeyboardInterrupt):
+        taken(home, source)
+    assert len(files(home)) == 2
+    sweep_landing(home)
+    assert files(home) == [Path(kept.path).name]
+    assert pending(home) == [kept]
+    assert not list(home.landing.rglob("*.part"))
+
+
+def files(home: Home) -> list[str]:
+    return sorted(path.name for path in home.landing.iterdir() if path.is_file())
+
+
+def test_a_file_that_changed_or_went_since_it_was_received_is_refused(home: Home, source: Path) -> None:
+    landed = taken(home, source)
+    verify(home, [landed])
+    path = home.root / landed.path
+    for content in (b"id\n2\n", b"id\n1\n2\n"):
+        path.write_bytes(content)
+        with pytest.raises(RapportError, match=rf"'sales.csv.gz'\) has changed.*begins with {landed.sha256[:12]}$"):
+            verify(home, [landed])
+    path.unlink()
+    with pytest.raises(RapportError, match="is gone; put it back"):
+        verify(home, [landed])
+
+
+def draft(home: Home, landed: LandedFile, content: bytes = b"new") -> str:
+    draft_of(home, landed.path).write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_new_version_takes_the_name_when_the_commit_that_notes_it_is_settled(home: Home, source: Path) -> None:
+    landed = taken(home, source)
+    draft(home, landed)
+    assert drafted(home) == [home.root / landed.path]
+    settle(home, [landed.file_id])
+    assert (home.root / landed.path).read_bytes() == b"new"
+    assert (drafted(home), pending(home)) == ([], [])
+
+
+def test_after_a_kill_a_new_version_takes_the_name_only_if_its_digest_was_noted(home: Home, source: Path) -> None:
+    noted, lost, unknown = (taken(home, source) for _ in range(3))
+    digest = draft(home, noted)
+    draft(home, lost)
+    draft(home, unknown)
+    settle_drafts(home, {noted.path: digest, lost.path: lost.sha256})
+    assert [(home.root / landed.path).read_bytes() for landed in (noted, lost, unknown)] == [
+        b"new",
+        b"id\n1\n",
+        b"id\n1\n",
+    ]
+    assert drafted(home) == []
+
+
+def test_a_note_that_is_written_again_replaces_the_old_one(home: Home, source: Path) -> None:
+    landed = taken(home, source)
+    changed = replace(landed, sha256="0" * 64)
+    note(home, changed)
+    assert pending(home) == [changed]
 
 
 def test_a_crash_before_the_note_leaves_the_file_where_it_was(

@@ -7,7 +7,8 @@ import pytest
 from apache_beam.testing import util
 
 from pipelines.collect.compose import Batch
-from pipelines.collect.parse_interactions import ParseInteractions, note_part, noted_parts
+from pipelines.collect.parse_interactions import ParseInteractions
+from pipelines.collect.part_notes import note_part, noted_parts
 from pipelines.collect.stage_split import MAX_PARTS, FileCount, Split, SplitFile, StagedPart
 from tests.collect.segment_calls import lines, track
 from tests.collect.staged import INGESTED_AT
@@ -22,7 +23,7 @@ BATCH = Batch("batch-1", 7, INGESTED_AT, "shop", "segment")
 
 def part(number: int) -> StagedPart:
     counts = (FileCount("f0", 3, 2), FileCount("f1", 1, 1))
-    return StagedPart(number, interactions="a", losers=None, rejections="b", counts=counts)
+    return StagedPart(number, interactions="a", losers=None, rejections="b", kept_out=None, counts=counts)
 
 
 def test_a_noted_part_is_read_back_as_it_was(tmp_path: Path) -> None:

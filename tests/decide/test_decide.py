@@ -101,6 +101,26 @@ def test_the_same_snapshot_policy_and_seed_give_the_same_rows(seed: int, threads
     assert written(first) == written(second)
 
 
+def test_the_rows_of_few_customers_are_named_and_of_many_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = crowd(5, 12), crowd(5, 12)
+    decide(few, run(), OFFERS)
+    monkeypatch.setattr("pipelines.decide.customers._FEW", 3)
+    decide(many, run(), OFFERS)
+    assert written(few) == written(many)
+    assert len(written(many)) == 12
+
+
+def test_customers_who_come_later_are_decided_for_without_looking_at_others() -> None:
+    con = crowd(5, 12)
+    decide(con, run(), OFFERS)
+    before = written(con)
+    add_person(con, "person_999", "user_id:999", order_count=1)
+    contact(con, AS_OF - timedelta(days=2), 999_000, anchor="user_id:999")
+    report = decide(con, run(), OFFERS)
+    assert (report.decided_count, report.skipped_count) == (1, 12)
+    assert set(before) < set(written(con))
+
+
 @settings(max_examples=8, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

@@ -95,6 +95,8 @@ def order(con: duckdb.DuckDBPyConnection, at: datetime, number: int) -> None:
         order_id=str(number),
         ordered_at=at,
         completed_at=at,
+        first_at=at,
+        last_at=at,
         line_count=1,
         unconverted_count=0,
         anchor="user_id:0",

@@ -85,7 +85,7 @@ def insert(con: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
 
 def contact(con: duckdb.DuckDBPyConnection, sent_at: datetime, number: int = 0, **values: Any) -> None:
     """Add a contact with user_id:0, or another `anchor`."""
-    given = {"anchor": "user_id:0", "channel": "email", **values}
+    given = {"anchor": "user_id:0", "channel": "email", "first_at": sent_at, "last_at": sent_at, **values}
     insert(con, "contacts", source="mail", contact_id=str(number), sent_at=sent_at, **given)
 
 

@@ -32,7 +32,8 @@ def tables_page() -> str:
     parts = [
         "# Tables",
         "Generated from `schemas/tables/`; `python -m tests.docs.pages` writes it again. All times are UTC. "
-        "Money is `DECIMAL(18,4)`. An anchor is a text `KIND:VALUE`. `commit_seq` counts commits from 1.",
+        "Money is `DECIMAL(18,4)`, sums of it `DECIMAL(38,4)`. An anchor is a text `KIND:VALUE`. "
+        "`commit_seq` counts commits from 1.",
         *(_table_section(table) for table in tables().values()),
         "## Views",
         *(_view_section(name, doc, query) for name, (doc, query) in VIEWS.items()),

@@ -47,7 +47,13 @@ def test_the_readme_lists_every_target_of_make() -> None:
 def test_every_setting_stands_in_the_operating_page_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", text(DOCS / "operating.md"), re.MULTILINE))
     for name, default in _settings():
-        shown = {str: f'`"{default}"`', int: f"`{default}`", float: f"`{default}`", dict: "`{}`"}
+        shown = {
+            bool: f"`{str(default).lower()}`",
+            str: f'`"{default}"`',
+            int: f"`{default}`",
+            float: f"`{default}`",
+            dict: "`{}`",
+        }
         if isinstance(default, tuple):
             assert rows[name] == ", ".join(f"`{value}`" for value in default)
         elif name != "[identity] priorities":

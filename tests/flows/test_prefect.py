@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.flows.cli import ROOT, SCRIPT, left_outside, process, rapport, write_events
-from tests.laws.states import STATE, differences, held
+from tests.laws.states import differences, held
+from warehouse.compare import STATE
 from warehouse.home import Home
 
 NAMES = ("customer-0001", "one@example.com", "user_id", "anonymous_id", "email:", "loyalty_id")

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.keep.rollup import update
 from pipelines.keep.rollups import rollups
-from schemas.table import quoted
+from schemas.table import JSON, TEXT, quoted
 from schemas.tables import tables
 from tests.lakes import memory_lake
 from warehouse.run import Run
@@ -19,8 +19,8 @@ from warehouse.settings import Settings
 Row = dict[str, Any]
 AT = datetime(2025, 3, 1, 10, tzinfo=UTC)
 SETTINGS = Settings(currency="EUR", rates={"USD": Decimal("0.9")})
-# Arrow builds no JSON arrays from Python values; no rollup reads the properties.
-_SCHEMA = pa.schema([field for field in tables()["interactions"].schema if field.name != "properties"])
+# Arrow builds no JSON arrays from Python values.
+_SCHEMA = pa.schema([field if field.type != JSON else (field.name, TEXT) for field in tables()["interactions"].schema])
 _DEFAULTS: Row = {
     "source": "till",
     "connector": "table",
@@ -33,7 +33,6 @@ _DEFAULTS: Row = {
     "ingested_at": AT,
     "is_received_assigned": True,
     "time_basis": "occurred",
-    "identifiers": [],
     "anchor": "user_id:u1",
     "is_machine": False,
     "batch_id": "b",
@@ -46,7 +45,9 @@ _DEFAULTS: Row = {
 
 def event(id: str, **said: Any) -> Row:
     """An interaction; what is not said is an order line of one customer."""
-    return {**_DEFAULTS, "interaction_id": id, "event_id": id, **said}
+    row = {**_DEFAULTS, "interaction_id": id, "event_id": id, **said}
+    kind, _, value = (row["anchor"] or "").partition(":")
+    return {"identifiers": [{"kind": kind, "value": value}] if kind else [], **row}
 
 
 def run_of(commit_seq: int, settings: Settings = SETTINGS) -> Run:
@@ -68,12 +69,18 @@ def step(
         [ids],
     )
     con.execute("DELETE FROM interactions WHERE interaction_id IN (SELECT interaction_id FROM keep_retracted)")
-    con.register("rows_given", pa.Table.from_pylist(list(fresh), schema=_SCHEMA))
-    con.execute("CREATE OR REPLACE TEMP TABLE keep_fresh AS SELECT * FROM interactions LIMIT 0")
-    con.execute("INSERT INTO keep_fresh BY NAME SELECT * FROM rows_given")
+    stage_rows(con, fresh)
+    con.execute("CREATE OR REPLACE TEMP TABLE keep_fresh AS SELECT * FROM staged_rows")
     con.execute("INSERT INTO interactions SELECT * FROM keep_fresh")
     for name, rollup in rollups().items():
         update(con, run_of(commit_seq, settings), name, rollup, retracts=bool(ids))
+
+
+def stage_rows(con: duckdb.DuckDBPyConnection, given: Sequence[Row]) -> None:
+    """Make temporary table `staged_rows` of rows, with the columns of `interactions`."""
+    con.register("rows_given", pa.Table.from_pylist(list(given), schema=_SCHEMA))
+    con.execute("CREATE OR REPLACE TEMP TABLE staged_rows AS SELECT * FROM interactions LIMIT 0")
+    con.execute("INSERT INTO staged_rows BY NAME SELECT * FROM rows_given")
 
 
 def rolled_up(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

@@ -44,9 +44,8 @@ def test_a_commit_of_nothing_new_leaves_the_index_readable(tmp_path: Path) -> No
 def test_copies_are_found_in_segments_that_were_merged(tmp_path: Path) -> None:
     home = Home(tmp_path)
     ingest(home, *([row(f"e{n}", at=day)] for n, day in enumerate(DAYS[:9])))
-    assert len(segments(home.index)) == 9
-    assert loaded_and_duplicate(home, *(row(f"e{n}", at=day) for n, day in enumerate(DAYS[:9]))) == (0, 9)
     assert len(segments(home.index)) < 9
+    assert loaded_and_duplicate(home, *(row(f"e{n}", at=day) for n, day in enumerate(DAYS[:9]))) == (0, 9)
 
 
 def test_a_copy_is_found_after_a_correction_moved_its_day_and_segments_were_merged(tmp_path: Path) -> None:

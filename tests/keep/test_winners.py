@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from flows.ingest import ingest_paths
 from schemas.copies import content_sql
 from tests.keep.rows import recomputed, rolled_up
-from tests.keep.till import ingest, row
+from tests.keep.till import ingest, row, written
 from tests.laws.states import assert_conserved, differences, held, rows
 from tests.laws.worlds import Record, new_home
 from warehouse.home import Home
@@ -17,7 +18,7 @@ from warehouse.lake import open_writer
 
 KEPT = (
     "interactions", "interaction_versions", "orders", "daily_activity", "daily_categories", "contacts", "consents",
-    "outcomes",
+    "outcomes", "statements",
 )  # fmt: skip
 # Copies of few events: they say different things, and often the same. Without a declared received time ours stands in.
 COPY = st.fixed_dictionaries(
@@ -147,6 +148,18 @@ class TestOneEvent:
         ingest(home, [row("e1", amount=5, version=1), row("e1", amount=7, version=2)])
         assert self.told(home) == ([7], [(5, 1, 2)])
 
+    def test_a_copy_that_lost_in_its_file_is_no_loser_where_an_equal_one_wins(self, home: Home) -> None:
+        first, second, third = (f"2025-06-01T00:00:0{n}Z" for n in range(3))
+        with open_writer(home) as lake:
+            given = [
+                [row("e1", amount=5, received=third), row("e1", amount=7, received=second)],
+                [row("e1", amount=5, received=first)],
+            ]
+            files = [written(home, [text for _, text in records]) for records in given]
+            report = ingest_paths(lake, "table", files, "till", home.root / "till.toml")
+        assert (report.counts.loaded, report.counts.duplicate) == (1, 2)
+        assert self.told(home) == ([5], [(7, None, 1)])
+
     def test_versions_that_are_numbers_are_compared_as_numbers(self, home: Home) -> None:
         ingest(home, [row("e1", amount=9, version=9)], [row("e1", amount=10, version=10)])
         assert self.told(home)[0] == [10]
@@ -155,8 +168,6 @@ class TestOneEvent:
         ingest(home, [row("e1")])
         path, mapping = home.root / "given" / "0.csv", home.root / "till.toml"
         with open_writer(home) as lake:
-            from flows.ingest import ingest_paths
-
             report = ingest_paths(lake, "table", [path], "another till", mapping)
         assert (report.counts.loaded, report.counts.duplicate) == (1, 0)
 

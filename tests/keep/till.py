@@ -52,11 +52,12 @@ def till(*records: Record) -> Load:
 def ingest(home: Home, *runs: Iterable[Record]) -> list[IngestReport]:
     """Ingest each of `runs` by itself, one file and one commit, with one writer for all."""
     with open_writer(home) as lake:
-        paths = [_written(home, [text for _, text in records]) for records in runs]
+        paths = [written(home, [text for _, text in records]) for records in runs]
         return [ingest_paths(lake, "table", [path], "till", home.root / "till.toml") for path in paths]
 
 
-def _written(home: Home, texts: list[str]) -> Path:
+def written(home: Home, texts: list[str]) -> Path:
+    """A new file with these rows, and the mapping beside it."""
     folder = home.root / "given"
     folder.mkdir(exist_ok=True)
     (home.root / "till.toml").write_text(MAPPING, encoding="utf-8")

@@ -18,7 +18,7 @@ from tests.know.worlds import (
     one,
     profile,
     run_at,
-    statement,
+    stated,
 )
 from warehouse.settings import KnowSettings, Settings
 
@@ -110,11 +110,11 @@ def test_without_contact_or_statement_nothing_is_known() -> None:
 def test_the_latest_statement_goes_before_what_is_inferred() -> None:
     con = known(
         contacts=contacts("sms", 9, 9),
-        interactions=[
-            statement(ANNA, "2017-02-01", "Email "),
-            statement(ANNA, "2017-01-05", "post"),
-            statement(ANNA, "2017-03-01", ""),
-            statement(ANNA, "2018-03-01", "call"),
+        statements=[
+            stated(ANNA, "2017-02-01", "Email "),
+            stated(ANNA, "2017-01-05", "post"),
+            stated(ANNA, "2017-03-01", ""),
+            stated(ANNA, "2018-03-01", "call"),
         ],
     )
     assert profile(con, ANNA)["stated_channel"] == "email"
@@ -123,13 +123,13 @@ def test_the_latest_statement_goes_before_what_is_inferred() -> None:
 
 
 def test_a_statement_is_doubted_but_never_overridden() -> None:
-    con = known(contacts=contacts("sms", 60, 40), interactions=[statement(ANNA, "2017-02-01", "email")])
+    con = known(contacts=contacts("sms", 60, 40), statements=[stated(ANNA, "2017-02-01", "email")])
     assert preference(con) == ("email", "ask")
 
 
 def test_an_objection_closes_a_stated_channel() -> None:
     con = known(
-        interactions=[statement(ANNA, "2017-02-01", "email")],
+        statements=[stated(ANNA, "2017-02-01", "email")],
         consents=[consent(ANNA, "email", "denied", "2017-03-01")],
     )
     assert preference(con) == (None, "unknown")

@@ -4,7 +4,7 @@ from pipelines.know.explain import EVIDENCE_SCHEMA, explain
 from pipelines.know.know import know
 from pipelines.know.traits import traits
 from tests.know.test_know import ANNA, BERT, world
-from tests.know.worlds import at, customer, insert, lake_of, profile, run_at, statement
+from tests.know.worlds import at, customer, insert, lake_of, profile, run_at, stated
 
 
 def test_the_explained_values_are_those_of_the_profile() -> None:
@@ -18,8 +18,7 @@ def test_the_explained_values_are_those_of_the_profile() -> None:
 
 def test_every_trait_names_its_evidence() -> None:
     con = lake_of(world())
-    insert(con, "interactions", [statement(ANNA, "2017-03-01T10:00:00", "email")])
-    con.execute("UPDATE daily_activity SET event_name = 'identify' WHERE interaction_count = 3")
+    insert(con, "statements", [stated(ANNA, "2017-03-01T10:00:00", "email")])
     found = explain(con, run_at(), customer(ANNA))
     assert found is not None
     assert set(found.evidence) == set(traits())

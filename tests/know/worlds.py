@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.csv
 
 from pipelines.know.models.likelihood import Array
-from schemas.keys import key
+from schemas.keys import key, key_sql
 from tests.lakes import memory_lake
 from warehouse.run import Run
 from warehouse.settings import Settings
 
 AS_OF = datetime(2018, 1, 2, tzinfo=UTC)
+_CDNOW_ID = key_sql("'user_id'", "split_part(anchor, ':', 2)")
 CDNOW = Path(__file__).parent / "data" / "cdnow_sample.csv"
 
 
@@ -89,9 +90,12 @@ def order(anchor: str, order_id: str, moment: str, amount: str | None = "10", **
         "source": "shop",
         "order_id": order_id,
         "anchor": anchor,
+        "anchors": [anchor],
         "channel": "web",
         "ordered_at": at(moment),
         "completed_at": at(moment),
+        "first_at": at(moment),
+        "last_at": at(moment),
         "line_count": 1,
         "amount": None if amount is None else Decimal(amount),
         "unconverted_count": 0,
@@ -105,8 +109,11 @@ def contact(anchor: str, contact_id: str, sent: str, channel: str = "email", **c
         "source": "mailer",
         "contact_id": contact_id,
         "anchor": anchor,
+        "anchors": [anchor],
         "channel": channel,
         "sent_at": at(sent),
+        "first_at": at(sent),
+        "last_at": at(sent),
         "commit_seq": 1,
         **changes,
     }
@@ -127,14 +134,28 @@ def consent(anchor: str, channel: str, status: str, moment: str, **changes: Any)
     }
 
 
-def statement(anchor: str, moment: str, channel: str, **changes: Any) -> dict[str, Any]:
+def stated(anchor: str, moment: str, channel: str, **changes: Any) -> dict[str, Any]:
     return {
+        "statement_id": key(anchor, moment, channel),
         "interaction_id": key(anchor, moment, channel),
-        "source": "site",
+        "anchor": anchor,
+        "name": "preferred_channel",
+        "value": channel,
+        "stated_at": at(moment),
+        "commit_seq": 1,
+        **changes,
+    }
+
+
+def interaction(anchor: str, moment: str, event_name: str = "page", **changes: Any) -> dict[str, Any]:
+    kind, value = anchor.split(":", 1)
+    return {
+        "interaction_id": key(anchor, moment, event_name),
+        "source": "shop",
         "connector": "segment",
-        "event_id": f"{anchor} {moment}",
+        "event_id": f"{anchor} {moment} {event_name}",
         "channel": "web",
-        "event_name": "identify",
+        "event_name": event_name,
         "direction": "inbound",
         "initiator": "customer",
         "occurred_at": at(moment),
@@ -142,10 +163,9 @@ def statement(anchor: str, moment: str, channel: str, **changes: Any) -> dict[st
         "ingested_at": at(moment),
         "is_received_assigned": False,
         "time_basis": "occurred",
-        "identifiers": [],
+        "identifiers": [{"kind": kind, "value": value}],
         "anchor": anchor,
         "is_machine": False,
-        "properties": f'{{"traits": {{"preferred_channel": "{channel}"}}}}',
         "batch_id": "b",
         "file_id": "f",
         "row_number": 1,
@@ -193,13 +213,15 @@ def cdnow_lake() -> duckdb.DuckDBPyConnection:
     con.execute("CREATE TEMP TABLE lines AS SELECT *, ROW_NUMBER() OVER () AS line FROM cdnow")
     con.execute(
         "INSERT INTO orders BY NAME SELECT 'cdnow' AS source, line::VARCHAR AS order_id, "
-        "'user_id:' || customer AS anchor, 'web' AS channel, TIMESTAMPTZ '1997-01-01 12:00:00+00' "
-        "+ to_days(day::INTEGER) AS ordered_at, ordered_at AS completed_at, 1 AS line_count, "
+        "'user_id:' || customer AS anchor, ['user_id:' || customer] AS anchors, 'web' AS channel, "
+        "TIMESTAMPTZ '1997-01-01 12:00:00+00' "
+        "+ to_days(day::INTEGER) AS ordered_at, ordered_at AS completed_at, "
+        "ordered_at AS first_at, ordered_at AS last_at, 1 AS line_count, "
         "(cents / 100)::DECIMAL(18,4) AS amount, 0 AS unconverted_count, 1 AS commit_seq FROM lines"
     )
     con.execute(
         "INSERT INTO identities BY NAME SELECT anchor AS identifier, 'user_id' AS kind, "
-        "split_part(anchor, ':', 2) AS value, sha256(anchor) AS customer_id, "
+        f"split_part(anchor, ':', 2) AS value, {_CDNOW_ID} AS customer_id, "
         "MIN(ordered_at) AS first_seen_at, MIN(ordered_at) AS known_from, 1 AS commit_seq "
         "FROM orders GROUP BY anchor"
     )

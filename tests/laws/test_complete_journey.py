@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from flows.demo.prepare import data_folder, prepare
+from flows.rebuild import rebuild
 from schemas.table import literal
 from tests.laws.states import State, assert_conserved, differences, held, one, rows
 from tests.laws.worlds import new_home, run
@@ -166,6 +167,15 @@ def test_shuffled_and_split_into_runs_from_the_start_gives_the_same(
     assert_conserved(home)
     with held(home) as state:
         assert differences(first, state, EQUAL) == {}
+
+
+@pytest.mark.long
+def test_a_rebuild_of_all_of_it_finds_no_difference(once: Home) -> None:
+    report = rebuild(once, lambda _: None)
+    assert report.differences == {}
+    assert report.received > 1_469_307
+    assert_conserved(once)
+    assert run(once, AS_OF).is_idle
 
 
 def home_like(other: Home, root: Path) -> Home:

@@ -43,8 +43,8 @@ def report_loaded(monkeypatch: pytest.MonkeyPatch, change: int) -> None:
     """Let keep report `change` more loaded records of each file than there are."""
     real = keeping.keep
 
-    def miscount(*given: Any) -> keeping.KeepReport:
-        report = real(*given)
+    def miscount(*given: Any, **named: Any) -> keeping.KeepReport:
+        report = real(*given, **named)
         return replace(report, loaded={file_id: number + change for file_id, number in report.loaded.items()})
 
     monkeypatch.setattr(keeping, "keep", miscount)

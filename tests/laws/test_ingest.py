@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.ingest import find_mapping, ingest_paths, known_connector, land_paths, reasons, waiting
+from flows.ingest import ingest_paths, reasons
+from flows.landing import find_mapping, known_connector, land_paths, waiting
 from tests.keep.till import HEAD, MAPPING, row
 from tests.laws.states import one
 from tests.laws.worlds import run

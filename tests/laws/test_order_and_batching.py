@@ -6,7 +6,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from flows.ingest import bounded
+from flows.landing import bounded
 from pipelines.collect.landing import LandedFile
 from tests.laws.states import assert_conserved, differences, held, one, rows
 from tests.laws.worlds import drop, new_home, run, run_load, small_world

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows.ingest import land_paths, load
+from flows.ingest import load
+from flows.landing import land_paths
 from tests.keep.till import ingest, row
 from warehouse.home import Home
 from warehouse.lake import open_writer

@@ -9,8 +9,9 @@ from flows.report import report_object, tell_report
 from flows.run import run_plain
 from flows.work import RunReport, Work, chosen_as_of
 from tests.keep.till import row, till
-from tests.laws.states import STATE, contents, differences, held, one, snapshot
+from tests.laws.states import contents, differences, held, one, snapshot
 from tests.laws.worlds import AS_OF, Load, new_home, run, run_load, small_world
+from warehouse.compare import STATE
 from warehouse.errors import RapportError, UsageError
 from warehouse.home import Home
 from warehouse.lake import open_writer
@@ -136,7 +137,6 @@ def test_as_of_is_the_one_given_else_that_of_the_settings_else_the_next_midnight
     home.settings_file.write_text("", encoding="utf-8")
 
 
-@pytest.mark.xfail(strict=True, reason="rollups do not know the rates that they were made with")
 def test_a_new_rate_counts_for_what_was_there_before() -> None:
     yen: Load = till(row("e1", amount=1000, currency="JPY", order="o"))
     rates = "[rates]\nJPY = 0.006\n"

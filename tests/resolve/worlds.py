@@ -21,8 +21,8 @@ _ROW = """STRUCT(
     interaction_id VARCHAR, source VARCHAR, connector VARCHAR, event_id VARCHAR, channel VARCHAR,
     event_name VARCHAR, direction VARCHAR, initiator VARCHAR, occurred_at TIMESTAMPTZ,
     received_at TIMESTAMPTZ, ingested_at TIMESTAMPTZ, is_received_assigned BOOLEAN, time_basis VARCHAR,
-    identifiers STRUCT(kind VARCHAR, value VARCHAR)[], is_machine BOOLEAN, batch_id VARCHAR, file_id VARCHAR,
-    row_number BIGINT, element INTEGER, commit_seq BIGINT)"""
+    identifiers STRUCT(kind VARCHAR, value VARCHAR)[], anchor VARCHAR, is_machine BOOLEAN, batch_id VARCHAR,
+    file_id VARCHAR, row_number BIGINT, element INTEGER, commit_seq BIGINT)"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,28 @@ def put(con: duckdb.DuckDBPyConnection, events: Iterable[Event], commit_seq: int
     """Publish the events as interactions of commit `commit_seq`."""
     rows = [_row(found, commit_seq) for found in events]
     con.execute(f"INSERT INTO interactions BY NAME SELECT event.* FROM (SELECT UNNEST(?::{_ROW}[]) AS event)", [rows])
+
+
+def take_out(con: duckdb.DuckDBPyConnection, events: Iterable[Event], commit_seq: int) -> None:
+    """Let other copies win over the events at commit `commit_seq`."""
+    lost = [found.id for found in events]
+    chosen = "FROM interactions WHERE list_contains(?::VARCHAR[], interaction_id)"
+    con.execute(
+        "INSERT INTO interaction_versions BY NAME SELECT * EXCLUDE (commit_seq), interaction_id AS content_sha256, "
+        f"commit_seq AS commit_from, ? AS commit_to {chosen}",
+        [commit_seq, lost],
+    )
+    con.execute(f"DELETE {chosen}", [lost])
+
+
+def roll_up(con: duckdb.DuckDBPyConnection) -> None:
+    """Let the rollup that resolve looks at follow the interactions."""
+    con.execute("DELETE FROM daily_activity")
+    con.execute(
+        "INSERT INTO daily_activity BY NAME SELECT anchor, occurred_at::DATE AS day, channel, event_name, "
+        "COUNT(*) AS interaction_count, 0 AS machine_count, 0 AS unconverted_count, MIN(occurred_at) AS first_at, "
+        "MAX(occurred_at) AS last_at, 1 AS commit_seq FROM interactions WHERE anchor IS NOT NULL GROUP BY ALL"
+    )
 
 
 def resolved(
@@ -92,6 +114,25 @@ def grouped(labels: dict[str, str]) -> set[frozenset[str]]:
     return {frozenset(group) for group in groups.values()}
 
 
+def links(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str, str, str]]:
+    """The earliest evidence of each pair under each rule: link_id, both identifiers, rule."""
+    found = con.execute(
+        "SELECT link_id, left_identifier, right_identifier, rule FROM identity_links QUALIFY ROW_NUMBER() OVER "
+        "(PARTITION BY left_identifier, right_identifier, rule ORDER BY occurred_at, link_id) = 1"
+    )
+    return set(found.fetchall())
+
+
+def expected_links(events: Sequence[Event]) -> set[tuple[str, str, str, str]]:
+    """What `links` must be."""
+    earliest: dict[tuple[str, str, str], tuple[datetime, str]] = {}
+    for found in events:
+        for at, link_id, left, right in _links(found, IDENTITY):
+            pair = (left, right, "alias" if found.name == "alias" else "same_event")
+            earliest[pair] = min(earliest.get(pair, (at, link_id)), (at, link_id))
+    return {(link_id, *pair) for pair, (_, link_id) in earliest.items()}
+
+
 def expected(events: Sequence[Event], identity: IdentitySettings = IDENTITY) -> dict[str, tuple[str, datetime]]:
     """What `current` must be: one greedy pass over all evidence in the order (occurred_at, link_id)."""
     first_seen: dict[str, datetime] = {}
@@ -111,13 +152,17 @@ def expected(events: Sequence[Event], identity: IdentitySettings = IDENTITY) -> 
 
 def _links(found: Event, identity: IdentitySettings) -> list[tuple[datetime, str, str, str]]:
     identifiers = _unblocked(found, identity)
-    centre = anchor([_parts(identifier) for identifier in identifiers], identity.priorities)
+    centre = _anchor(found, identity)
     rule = "alias" if found.name == "alias" else "same_event"
     links = []
     for identifier in identifiers - {centre}:
         left, right = sorted((str(centre), identifier))
         links.append((found.occurred_at, key(left, right, rule, found.id), left, right))
     return links
+
+
+def _anchor(found: Event, identity: IdentitySettings) -> str | None:
+    return anchor([_parts(identifier) for identifier in _unblocked(found, identity)], identity.priorities)
 
 
 def _unblocked(found: Event, identity: IdentitySettings) -> set[str]:
@@ -158,6 +203,7 @@ def _row(found: Event, commit_seq: int) -> dict[str, Any]:
         "is_received_assigned": False,
         "time_basis": "occurred",
         "identifiers": [dict(zip(("kind", "value"), _parts(i), strict=True)) for i in found.identifiers],
+        "anchor": _anchor(found, IDENTITY),
         "is_machine": False,
         "batch_id": f"batch-{commit_seq}",
         "file_id": "file",

@@ -43,6 +43,7 @@ def content(con: duckdb.DuckDBPyConnection, **changes: object) -> object:
     [
         {"received_at": "2018-01-04 00:00:00+00", "is_received_assigned": True},
         {"file_id": "g", "row_number": 2, "element": 3, "batch_id": "b", "commit_seq": 9},
+        {"anchor": "email:a@shop.example"},
         {"amount": "1.5"},
         {"occurred_at": "2018-01-02 05:04:05.678901+02"},
     ],
@@ -53,7 +54,7 @@ def test_copies_that_say_the_same_have_one_digest(con: duckdb.DuckDBPyConnection
 
 def test_every_column_that_a_source_fills_counts(con: duckdb.DuckDBPyConnection) -> None:
     texts = [c.name for c in tables()["interactions"].columns if str(c.type) == "string"]
-    added = {"batch_id", "file_id"}
+    added = {"batch_id", "file_id", "anchor"}
     digests = [content(con, **{name: "changed"}) for name in texts if name not in added]
     assert len({content(con), *digests}) == len(digests) + 1
 

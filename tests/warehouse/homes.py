@@ -61,6 +61,11 @@ def files(home: Home, *folders: str) -> set[str]:
     return {str(path.relative_to(home.root)) for path in found if path.is_file()}
 
 
+def data_files(home: Home) -> set[str]:
+    """The lake's Parquet files, relative to the home."""
+    return {path for path in files(home, "lake/data") if path.endswith(".parquet")}
+
+
 def referenced(lake: Lake) -> set[str]:
     """The data files that the catalog names, relative to the data path."""
     rows = lake.con.execute(

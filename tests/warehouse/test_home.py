@@ -41,3 +41,11 @@ def test_a_path_that_duckdb_takes_for_a_pattern_is_refused(tmp_path: Path, name:
     with pytest.raises(RapportError, match=r"which DuckDB takes for a pattern; choose another folder"):
         Home(tmp_path / name).prepare()
     assert not (tmp_path / name).exists()
+
+
+def test_data_lie_where_the_settings_say(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.data == tmp_path / "lake" / "data"
+    for given, place in (("disk", tmp_path / "disk"), ("/mnt/disk", Path("/mnt/disk"))):
+        home.settings_file.write_text(f'data_path = "{given}"', encoding="utf-8")
+        assert home.data == place

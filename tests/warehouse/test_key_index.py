@@ -12,18 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.keys import key
-from warehouse.key_index import Segment, key_prefixes, mend, segments, write_segment
-
-MOST_SEGMENTS = 7
+from warehouse.key_index import Days, Keys, Segment, add_segment, key_prefixes, mend, segments, write_segment
 
 ids = st.integers(0, 2**128 - 1).map("{:032x}".format)
 days = st.integers(-(2**31) + 1, 2**31 - 1)
 entries = st.lists(st.tuples(st.integers(0, 2**64 - 1), days), max_size=30)
 
 
-def write(folder: Path, first: int, last: int, found: Sequence[tuple[int, int]]) -> Segment:
+def arrays(found: Sequence[tuple[int, int]]) -> tuple[Keys, Days]:
     keys = np.array([pair[0] for pair in found], dtype=np.uint64)
-    return write_segment(folder, first, last, keys, np.array([pair[1] for pair in found], dtype=np.int32))
+    return keys, np.array([pair[1] for pair in found], dtype=np.int32)
+
+
+def write(folder: Path, first: int, last: int, found: Sequence[tuple[int, int]]) -> Segment:
+    return write_segment(folder, first, last, *arrays(found))
 
 
 def stored(found: Sequence[Segment]) -> list[tuple[int, int]]:
@@ -111,11 +113,12 @@ def test_a_segment_is_not_there_before_its_keys_have_their_name(
 
 
 def test_missing_segments_are_made_anew_from_the_interactions(tmp_path: Path) -> None:
-    con = world(loading(1), (2, "fit", []), loading(3), (4, "collect", []))
-    write(tmp_path, 1, 1, [(7, 7)])
+    con = world(loading(1), loading(2), (3, "fit", []), loading(4), (5, "collect", []), loading(6), loading(7))
+    write(tmp_path, 1, 1, [(n, n) for n in range(9)])
+    write(tmp_path, 6, 6, [(7, 7)])
     mend(con, tmp_path)
-    assert spans(tmp_path) == [(1, 1), (3, 3), (4, 4)]
-    assert stored(segments(tmp_path)) == sorted([(7, 7), entry(3)])
+    assert spans(tmp_path) == [(1, 1), (2, 7)]
+    assert stored(segments(tmp_path)) == sorted([*((n, n) for n in range(9)), entry(2), entry(4), (7, 7), entry(7)])
 
 
 def test_a_segment_keeps_the_utc_day_also_before_1970(tmp_path: Path) -> None:
@@ -157,26 +160,28 @@ def test_mending_what_is_whole_writes_nothing(tmp_path: Path) -> None:
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
-@given(st.lists(entries, max_size=20))
-@settings(max_examples=25, deadline=None)
+@given(st.lists(entries, max_size=20), st.booleans())
+@settings(max_examples=50, deadline=None)
 def test_merging_keeps_every_key_in_a_few_segments_that_cover_every_commit(
-    commits: list[list[tuple[int, int]]],
+    commits: list[list[tuple[int, int]]], one_process: bool
 ) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for number, found in enumerate(commits, 1):
-            write(folder, number, number, found)
+            (add_segment if one_process else write_segment)(folder, number, number, *arrays(found))
         mend(world(*((number, "collect", []) for number in range(1, len(commits) + 1))), folder)
         kept = segments(folder)
         assert stored(kept) == sorted(pair for found in commits for pair in found)
-        assert all((np.diff(segment.keys()) >= 0).all() for segment in kept if len(segment.keys()) > 1)
+        for segment in kept:
+            pairs = [*zip(segment.keys().tolist(), segment.days().tolist(), strict=True)]
+            assert pairs == sorted(pairs)
         assert [c for s in kept for c in range(s.first, s.last + 1)] == list(range(1, len(commits) + 1))
-        assert len(kept) <= MOST_SEGMENTS
+        sizes = [len(segment.keys()) for segment in kept]
+        assert all(size > sum(sizes[place + 1 :]) for place, size in enumerate(sizes[:-1]))
 
 
-def test_small_and_large_segments_in_turn_are_merged_too(tmp_path: Path) -> None:
-    for number in range(1, 21):
-        write(tmp_path, number, number, [(number, day) for day in range(1 if number % 2 else 50)])
-    mend(world(*map(loading, range(1, 21))), tmp_path)
-    assert len(segments(tmp_path)) <= MOST_SEGMENTS
-    assert len(stored(segments(tmp_path))) == 10 * 51
+def test_a_segment_is_added_beside_those_of_former_commits_which_are_merged(tmp_path: Path) -> None:
+    for number in range(1, 10):
+        add_segment(tmp_path, number, number, *arrays([(number, number)]))
+    assert spans(tmp_path) == [(1, 8), (9, 9)]
+    assert stored(segments(tmp_path)) == [(number, number) for number in range(1, 10)]

@@ -63,7 +63,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("curency = 'USD'", r"setting 'curency' is unknown; known are as_of, currency, decide"),
+        ("curency = 'USD'", r"setting 'curency' is unknown; known are as_of, catalog, currency"),
         ("[identity]\nkinds = []", r"setting \[identity\] 'kinds' is unknown; known are account_kinds"),
         ("[identity.decide]\nseed = 1", r"setting \[identity\] 'decide' is unknown"),
     ],
@@ -80,6 +80,7 @@ def test_an_unknown_setting_is_refused_with_those_that_are_known(tmp_path: Path,
         ("threads = '2'", "'threads' must be a whole number, not '2'"),
         ("threads = 2.0", "'threads' must be a whole number, not 2.0"),
         ("threads = true", "'threads' must be a whole number, not True"),
+        ("is_encrypted = 1", "'is_encrypted' must be true or false, not 1"),
         ("rates = 1.1", "'rates' must be a table, not 1.1"),
         ("rates.EUR = true", "'rates.EUR' must be a number above zero, not True"),
         ("rates.EUR = 'dear'", "'rates.EUR' must be a number above zero, not 'dear'"),
@@ -118,3 +119,13 @@ def test_variables_override_the_file(tmp_path: Path) -> None:
 def test_a_variable_of_the_wrong_type_is_named(tmp_path: Path) -> None:
     with pytest.raises(RapportError, match="RAPPORT_DECIDE_SEED must be a whole number, not 'one'"):
         load(tmp_path, "", RAPPORT_DECIDE_SEED="one")
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
+def test_a_variable_turns_a_setting_on_or_off(tmp_path: Path, text: str, value: bool) -> None:
+    assert load(tmp_path, f"is_encrypted = {str(not value).lower()}", RAPPORT_IS_ENCRYPTED=text).is_encrypted is value
+
+
+def test_a_variable_that_is_neither_true_nor_false_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RapportError, match="RAPPORT_IS_ENCRYPTED must be true or false, not '1'"):
+        load(tmp_path, "", RAPPORT_IS_ENCRYPTED="1")

@@ -122,11 +122,13 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-# What has no column stays unchanged: the event's own properties at the top, the other fields by their names.
+# What has no column stays unchanged: the event's own properties at the top, the other fields by their names, what the
+# envelope of a batch says besides as `batch`.
 _REST = joined_sql(
     members_sql("r.properties"),
     f"'\"context\":' || ({_CONTEXT})",
     "'\"traits\":' || r.traits",
+    "'\"batch\":' || envelope_rest",
     unknown_members_sql(_KNOWN),
 )
 _FROM_COMPANY = f"event_name IN ({_listed(_COMPANY_EVENTS)})"
@@ -175,6 +177,7 @@ _PLAN = Plan(
         "contact_id": Field("COALESCE(p.contact_id, p.message_id)"),
         "properties": Field(_REST),
     },
+    device="COALESCE(nullif(r.anonymousId, ''), r.userId)",
     identifiers=(
         ("'user_id'", "r.userId"),
         ("'anonymous_id'", "r.anonymousId"),
@@ -233,4 +236,5 @@ CONNECTOR = Connector(
     channels=("web", "app", "email"),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
+    records=_FORMAT,
 )

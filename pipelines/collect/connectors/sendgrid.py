@@ -81,4 +81,5 @@ CONNECTOR = Connector(
     channels=("email",),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
+    records=_FORMAT,
 )

@@ -3,7 +3,7 @@
 import sys
 from functools import cache
 
-from pipelines.keep.rollup import Rollup
+from pipelines.keep.definition import Rollup
 from schemas.discovery import discover
 
 

@@ -1,6 +1,6 @@
 """Consent statements that interactions make: an unsubscribe or a complaint objects, a subscription grants."""
 
-from pipelines.keep.rollup import Rollup
+from pipelines.keep.definition import Rollup
 from schemas.keys import key_sql
 from schemas.vocabulary import CONSENT_EVENTS, CONTACT_CHANNELS
 
@@ -23,6 +23,5 @@ ROLLUP = Rollup(
         WHERE anchor IS NOT NULL AND NOT is_machine
     """,
     merge={},
-    scope="i.interaction_id IN (SELECT interaction_id FROM keep_retracted)",
-    appends=True,
+    near=("anchor",),
 )

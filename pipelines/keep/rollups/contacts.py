@@ -1,6 +1,6 @@
 """Contacts of the company and the first human answer to each."""
 
-from pipelines.keep.rollup import Rollup
+from pipelines.keep.definition import Rollup
 from schemas.vocabulary import (
     DELIVERED_SIGNS,
     FAILED_SIGNS,
@@ -30,12 +30,15 @@ ROLLUP = Rollup(
         )
         SELECT source, contact_id,
             arg_min(anchor, {{'priority': {{priority}}, 'anchor': anchor}}) FILTER (WHERE anchor IS NOT NULL) AS anchor,
+            COALESCE(list(DISTINCT anchor ORDER BY anchor) FILTER (WHERE anchor IS NOT NULL), []) AS anchors,
             MIN(channel) FILTER (WHERE NOT is_response) AS channel,
             MIN(occurred_at) FILTER (WHERE {_is(contact_events(SENT_SIGNS))}) AS sent_at,
             MIN(occurred_at) FILTER (WHERE {_is(contact_events(DELIVERED_SIGNS))}) AS delivered_at,
             MIN(occurred_at) FILTER (WHERE {_is(contact_events(FAILED_SIGNS))}) AS failed_at,
             MIN(occurred_at) FILTER (WHERE {_is(contact_events(OPENED_SIGNS))} AND NOT is_machine) AS opened_at,
             MIN(occurred_at) FILTER (WHERE {_is(_ANSWERS)} AND NOT is_machine) AS responded_at,
+            MIN(occurred_at) AS first_at,
+            MAX(occurred_at) AS last_at,
             MIN(campaign_id) AS campaign_id,
             MIN(offer_id) AS offer_id,
             MIN(decision_id) AS decision_id
@@ -44,6 +47,9 @@ ROLLUP = Rollup(
     """,
     merge={
         "anchor": "arg_min(anchor, {'priority': {priority}, 'anchor': anchor}) FILTER (WHERE anchor IS NOT NULL)",
+        "anchors": "list_sort(list_distinct(flatten(list(anchors))))",
+        "first_at": "MIN(first_at)",
+        "last_at": "MAX(last_at)",
         **{
             name: f"MIN({name})"
             for name in (
@@ -59,5 +65,7 @@ ROLLUP = Rollup(
             )
         },
     },
-    scope="(i.source, i.contact_id) IN (SELECT source, contact_id FROM keep_retracted)",
+    scope=f"i.{_is(_CONTACT + RESPONSE_EVENTS)} "
+    "AND (i.source, i.contact_id) IN (SELECT source, contact_id FROM keep_retracted)",
+    span=("first_at", "last_at"),
 )

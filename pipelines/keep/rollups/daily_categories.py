@@ -1,33 +1,39 @@
 """Interactions per anchor, day, category and event name; the items of a whole order count one by one."""
 
-from pipelines.keep.rollup import Rollup
+from pipelines.keep.definition import SIGNED, Rollup
 
 ROLLUP = Rollup(
     doc="interactions and order lines per anchor, UTC day, category and event name",
     keys=("anchor", "day", "category", "event_name"),
-    select="""
+    select=f"""
         WITH lines AS (
             SELECT anchor, occurred_at, event_name, category, amount, currency, quantity
-            FROM {rows}
+            FROM {{rows}}
             WHERE anchor IS NOT NULL AND items IS NULL AND category IS NOT NULL
             UNION ALL
             SELECT anchor, occurred_at, event_name, item.category, item.amount, currency, item.quantity
-            FROM (SELECT *, unnest(items) AS item FROM {rows} WHERE anchor IS NOT NULL AND items IS NOT NULL)
+            FROM (SELECT *, unnest(items) AS item FROM {{rows}} WHERE anchor IS NOT NULL AND items IS NOT NULL)
             WHERE item.category IS NOT NULL
+        ),
+        signed AS (
+            SELECT * REPLACE ({SIGNED})
+            FROM lines
         )
         SELECT anchor, occurred_at::DATE AS day, category, event_name,
             COUNT(*) AS interaction_count,
-            CAST(SUM({amount}) AS DECIMAL(18,4)) AS amount,
-            COUNT(*) FILTER (WHERE {is_unconverted}) AS unconverted_count,
-            CAST(SUM(quantity) AS DECIMAL(18,4)) AS quantity
-        FROM lines
+            CAST(SUM({{amount}}) AS DECIMAL(38,4)) AS amount,
+            COUNT(*) FILTER (WHERE {{is_unconverted}}) AS unconverted_count,
+            CAST(SUM(quantity) AS DECIMAL(38,4)) AS quantity
+        FROM signed
         GROUP BY ALL
     """,
     merge={
         "interaction_count": "CAST(SUM(interaction_count) AS BIGINT)",
-        "amount": "CAST(SUM(amount) AS DECIMAL(18,4))",
+        "amount": "CAST(SUM(amount) AS DECIMAL(38,4))",
         "unconverted_count": "CAST(SUM(unconverted_count) AS BIGINT)",
-        "quantity": "CAST(SUM(quantity) AS DECIMAL(18,4))",
+        "quantity": "CAST(SUM(quantity) AS DECIMAL(38,4))",
     },
     scope="i.anchor IN (SELECT anchor FROM keep_retracted)",
+    span=("day", "day"),
+    near=("day",),
 )

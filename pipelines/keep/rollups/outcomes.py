@@ -1,6 +1,6 @@
 """Answers to offers: what followed an offer or a decision."""
 
-from pipelines.keep.rollup import Rollup
+from pipelines.keep.definition import Rollup
 from schemas.vocabulary import OUTCOME_EVENTS
 
 _NAMES = ", ".join(f"'{name}'" for name in OUTCOME_EVENTS)
@@ -15,6 +15,5 @@ ROLLUP = Rollup(
         WHERE event_name IN ({_NAMES}) AND NOT is_machine
     """,
     merge={},
-    scope="i.interaction_id IN (SELECT interaction_id FROM keep_retracted)",
-    appends=True,
+    near=("occurred_at",),
 )

@@ -7,13 +7,11 @@ to n contacts, weighted or not, the rate is Beta(a + y, b + n - y).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaincinv, betaln, psi
+from scipy.special import betaln, psi
 
 from pipelines.know.models.likelihood import Array, Maximum, maximise, merged, weighted_sums
 
 _START_STRENGTHS = (1.0, 10.0, 100.0)
-# Points of the second distribution at which `p_greater` looks.
-_QUANTILES = 256
 
 
 @dataclass(frozen=True)
@@ -46,19 +44,3 @@ def fit(y: Array, n: Array, weights: Array | None = None) -> tuple[BetaBinomial,
     starts = [(mean * strength, (1 - mean) * strength) for strength in _START_STRENGTHS]
     best = maximise(lambda p: log_likelihood(p, y, n, counts), starts, float(counts.sum()))
     return BetaBinomial(float(best.parameters[0]), float(best.parameters[1])), best
-
-
-def interval(a: Array, b: Array, coverage: float) -> tuple[Array, Array]:
-    """Central interval of Beta(a, b) that holds `coverage`, element by element."""
-    tail = (1 - coverage) / 2
-    return betaincinv(a, b, tail), betaincinv(a, b, 1 - tail)
-
-
-def p_greater(a_1: Array, b_1: Array, a_2: Array, b_2: Array, margin: float) -> Array:
-    """P(rate_1 > rate_2 + margin) for independent Beta(a_1, b_1) and Beta(a_2, b_2), element by element.
-
-    The mean over equally likely quantiles of the second; exact to about 1e-3.
-    """
-    probabilities = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    rates = betaincinv(a_2[:, None], b_2[:, None], probabilities[None, :]) + margin
-    return np.asarray(1 - betainc(a_1[:, None], b_1[:, None], np.minimum(rates, 1.0)).mean(axis=1))

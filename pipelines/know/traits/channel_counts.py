@@ -12,7 +12,7 @@ TRAIT = Trait(
     ),
     sql="""
 WITH counts AS (
-  SELECT customer_id, channel, SUM(interaction_count - machine_count)::BIGINT AS interaction_count
+  SELECT customer_id, channel, SUM(human_count)::BIGINT AS interaction_count
   FROM know_activity
   GROUP BY customer_id, channel
 )

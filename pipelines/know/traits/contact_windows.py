@@ -15,7 +15,7 @@ TRAIT = Trait(
 SELECT c.customer_id,
   {
         ", ".join(
-            f"COUNT(t.contact_id) FILTER (WHERE t.contacted_on >= k.as_of_day - {days}) AS contact_{days}d_count"
+            f"COUNT(t.contacted_at) FILTER (WHERE t.contacted_on >= k.as_of_day - {days}) AS contact_{days}d_count"
             for days in _DAYS
         )
     }

@@ -13,7 +13,7 @@ TRAIT = Trait(
 SELECT c.customer_id,
   {
         ", ".join(
-            f"COUNT(o.order_id) FILTER (WHERE o.ordered_on >= k.as_of_day - {days}) AS order_{days}d_count"
+            f"COUNT(o.ordered_at) FILTER (WHERE o.ordered_on >= k.as_of_day - {days}) AS order_{days}d_count"
             for days in _DAYS
         )
     }

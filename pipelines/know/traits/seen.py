@@ -6,7 +6,7 @@ from schemas.vocabulary import FAILED_SIGNS, SENT_SIGNS, contact_events
 
 # What only the company or its carrier does; `answered` is a delivery that the customer takes part in.
 _COMPANY_EVENTS = ", ".join(literal(name) for name in contact_events((*SENT_SIGNS, *FAILED_SIGNS, "delivered")))
-_BY_CUSTOMER = f"event_name NOT IN ({_COMPANY_EVENTS}) AND interaction_count > machine_count"
+_BY_CUSTOMER = f"event_name NOT IN ({_COMPANY_EVENTS})"
 
 TRAIT = Trait(
     doc="earliest and latest interaction that the customer took part in; neither messages sent nor machines",
@@ -21,7 +21,7 @@ FROM know_activity
 WHERE {_BY_CUSTOMER}
 GROUP BY customer_id
 """,
-    evidence=f"{ACTIVITY_EVIDENCE} WHERE {_BY_CUSTOMER}",
+    evidence=f"{ACTIVITY_EVIDENCE} AND {_BY_CUSTOMER} AND interaction_count > machine_count",
     freshness="event",
     source="daily_activity",
 )

@@ -1,0 +1,236 @@
+"""Who is decided for, with what the score and the gates look at: temporary tables of the customers still to decide.
+
+`decide_customers` has a row per customer, numbered; `decide_denied` per customer and purpose; `decide_lines` per
+customer and category of an offer. Where customers are few, only their rows are read: the tables are sorted by anchor
+or customer, and a reader leaves out what cannot hold a value that is named.
+"""
+
+from datetime import datetime
+
+import duckdb
+
+from pipelines.decide.policy import Policy
+from schemas.keys import key_sql
+from schemas.table import literal
+from warehouse.run import Run
+
+CUSTOMER_TABLES = (
+    "decide_pending",
+    "decide_people",
+    "decide_contacts",
+    "decide_complaints",
+    "decide_denied",
+    "decide_lines",
+    "decide_customers",
+)
+_KEY_FIELDS = ("customer_id", "policy_version", "seed", "as_of")
+_WITHIN = "{at} >= COALESCE(p.valid_from, {at}) AND (p.valid_to IS NULL OR {at} < p.valid_to)"
+_FEW = 1_000
+
+
+def prepare_customers(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) -> int:
+    """Make the tables and return the number of customers to decide for; needs `decide_offers`.
+
+    Customers who have a decision of this policy, seed and as_of are left out first: nothing more is read for them.
+    """
+    count = _make_pending(con, run, policy)
+    if count:
+        here = among(con, "customer_id", "SELECT customer_id FROM decide_pending")
+        _make_people(con, here)
+        anchored = among(con, "anchor", "SELECT identifier FROM decide_people")
+        _make_contacts(con, run.as_of, anchored)
+        _make_complaints(con, run.as_of, anchored)
+        _make_denied(con, run.as_of, anchored)
+        _make_lines(con, here)
+        _make_customers(con, here)
+    return count
+
+
+def among(con: duckdb.DuckDBPyConnection, column: str, values: str) -> str:
+    """A predicate that `column` has one of the values of the query `values`; TRUE where these are many."""
+    found = con.execute(f"{values} LIMIT {_FEW + 1}").fetchall()
+    if len(found) > _FEW:
+        return "TRUE"
+    return f"{column} IN ({', '.join(literal(value) for (value,) in found)})" if found else "FALSE"
+
+
+def _make_pending(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) -> int:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_pending AS
+        WITH decided AS (
+            SELECT customer_id
+            FROM decisions
+            WHERE policy_version = $policy_version
+                AND seed = $seed
+                AND decided_as_of = $as_of
+        ),
+        keyed AS (
+            SELECT
+                customer_id,
+                $policy_version AS policy_version,
+                CAST($seed AS VARCHAR) AS seed,
+                $as_of_text AS as_of
+            FROM profiles
+            ANTI JOIN decided USING (customer_id)
+        )
+        SELECT
+            row_number() OVER (ORDER BY customer_id) - 1 AS number,
+            customer_id,
+            {key_sql(*_KEY_FIELDS)} AS decision_id,
+            {_uniform_sql("'draw'", *_KEY_FIELDS)} AS uniform,
+            {_uniform_sql("'holdout'", "customer_id", "seed")} AS holdout_uniform
+        FROM keyed
+        """,
+        {
+            "policy_version": policy.version,
+            "seed": policy.seed,
+            "as_of": run.as_of,
+            "as_of_text": run.as_of.isoformat(),
+        },
+    )
+    row = con.execute("SELECT COUNT(*) FROM decide_pending").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _make_people(con: duckdb.DuckDBPyConnection, here: str) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_people AS
+        SELECT identifier, customer_id, valid_from, valid_to
+        FROM identities
+        SEMI JOIN decide_pending USING (customer_id)
+        WHERE known_to IS NULL
+            AND {here}
+        """
+    )
+
+
+def _make_contacts(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: str) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_contacts AS
+        SELECT
+            p.customer_id,
+            COUNT(*) AS contact_count,
+            COUNT(*) FILTER (c.responded_at < $as_of) AS response_count,
+            COUNT(*) FILTER (c.sent_at >= $as_of - INTERVAL 7 DAY) AS contact_7d_count,
+            COUNT(*) FILTER (c.sent_at >= $as_of - INTERVAL 30 DAY) AS contact_30d_count
+        FROM contacts c
+        JOIN decide_people p ON p.identifier = c.anchor AND {_WITHIN.format(at="c.sent_at")}
+        WHERE c.sent_at < $as_of
+            AND {anchored}
+            AND (c.failed_at IS NULL OR c.delivered_at IS NOT NULL)
+        GROUP BY p.customer_id
+        """,
+        {"as_of": as_of},
+    )
+
+
+def _make_complaints(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: str) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_complaints AS
+        WITH recent AS (
+            SELECT
+                p.customer_id,
+                a.last_at,
+                regexp_matches(a.event_name, '(resolved|closed|settled)$') AS is_settlement
+            FROM daily_activity a
+            JOIN decide_people p ON p.identifier = a.anchor AND {_WITHIN.format(at="a.last_at")}
+            WHERE contains(a.event_name, 'compla')
+                AND {anchored}
+                AND a.day >= CAST($as_of AS DATE) - 30
+                AND a.day < CAST($as_of AS DATE)
+        )
+        SELECT customer_id, MAX(last_at) FILTER (NOT is_settlement) AS open_complaint_at
+        FROM recent
+        GROUP BY customer_id
+        HAVING MAX(last_at) FILTER (NOT is_settlement)
+            > COALESCE(MAX(last_at) FILTER (is_settlement), CAST('-infinity' AS TIMESTAMPTZ))
+        """,
+        {"as_of": as_of},
+    )
+
+
+def _make_denied(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: str) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_denied AS
+        WITH content AS (
+            SELECT DISTINCT purpose, UNNEST(channels) AS channel
+            FROM decide_offers
+        ),
+        stated AS (
+            SELECT
+                p.customer_id,
+                o.purpose,
+                o.channel,
+                MAX(c.stated_at) FILTER (c.status = 'denied') AS denied_at,
+                MAX(c.stated_at) FILTER (c.status = 'granted') AS granted_at
+            FROM consents c
+            JOIN decide_people p ON p.identifier = c.anchor AND {_WITHIN.format(at="c.stated_at")}
+            JOIN content o ON c.purpose IN (o.purpose, '*') AND c.channel IN (o.channel, '*')
+            WHERE c.stated_at < $as_of
+                AND {anchored}
+            GROUP BY p.customer_id, o.purpose, o.channel
+        )
+        SELECT customer_id, purpose, list(channel ORDER BY channel) AS channels
+        FROM stated
+        WHERE denied_at >= COALESCE(granted_at, denied_at)
+        GROUP BY customer_id, purpose
+        """,
+        {"as_of": as_of},
+    )
+
+
+def _make_lines(con: duckdb.DuckDBPyConnection, here: str) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_lines AS
+        SELECT i.customer_id, i.category, i.purchase_count AS line_count
+        FROM (SELECT * FROM interests WHERE {here}) i
+        SEMI JOIN decide_pending d ON d.customer_id = i.customer_id
+        SEMI JOIN decide_offers o ON o.category = i.category
+        """
+    )
+
+
+def _make_customers(con: duckdb.DuckDBPyConnection, here: str) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE decide_customers AS
+        WITH bought AS (
+            SELECT customer_id, CAST(SUM(purchase_count) AS BIGINT) AS line_count
+            FROM interests
+            SEMI JOIN decide_pending USING (customer_id)
+            WHERE {here}
+            GROUP BY customer_id
+        )
+        SELECT
+            d.*,
+            COALESCE(c.contact_count, 0) AS contact_count,
+            COALESCE(c.response_count, 0) AS response_count,
+            COALESCE(c.contact_7d_count, 0) AS contact_7d_count,
+            COALESCE(c.contact_30d_count, 0) AS contact_30d_count,
+            p.recency_days,
+            COALESCE(p.order_90d_count, 0) AS order_90d_count,
+            COALESCE(b.line_count, 0) AS line_count,
+            p.p_purchase_30d,
+            p.p_alive,
+            p.frequency_quintile,
+            p.monetary_quintile,
+            p.preferred_channel,
+            m.open_complaint_at
+        FROM decide_pending d
+        JOIN (SELECT * FROM profiles WHERE {here}) p ON p.customer_id = d.customer_id
+        LEFT JOIN decide_contacts c ON c.customer_id = d.customer_id
+        LEFT JOIN decide_complaints m ON m.customer_id = d.customer_id
+        LEFT JOIN bought b ON b.customer_id = d.customer_id
+        """
+    )
+
+
+def _uniform_sql(*fields: str) -> str:
+    """Give SQL for a number in [0, 1): the first 52 bits of the fields' key, exact as a double."""
+    return f"CAST('0x' || left({key_sql(*fields)}, 13) AS BIGINT) / 4503599627370496.0"

@@ -1,0 +1,34 @@
+"""Lands a file's content in a home of its own and blanks records of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipelines.collect.blank import Blanked, blank_records
+from pipelines.collect.landing import land
+from warehouse.home import Home
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+Place = tuple[int, int]
+
+
+def blanked(
+    content: bytes,
+    records: Sequence[Place],
+    needles: Sequence[bytes] = (),
+    *,
+    connector: str = "segment",
+    name: str = "input",
+    mapping: str | None = None,
+) -> tuple[bytes, Blanked]:
+    """The content of a landed file after the blanking of `records`, and what was reported."""
+    with TemporaryDirectory() as folder:
+        home = Home(Path(folder) / "home")
+        home.prepare()
+        path = Path(folder) / name
+        path.write_bytes(content)
+        landed = land(home, path, connector, "shop", mapping, NOW)
+        report = blank_records(home, landed, records, needles)
+        assert sorted(found.name for found in home.landing.iterdir()) == sorted([Path(landed.path).name, "pending"])
+        return (home.root / landed.path).read_bytes(), report

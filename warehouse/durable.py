@@ -1,0 +1,33 @@
+"""Files and folders whose content is on the disk, not only in the system's memory."""
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+_CLOCK_STEP = 0.1  # seconds: file systems stamp with the time of the last tick
+
+
+def sync(path: Path) -> None:
+    """Wait until the file or folder at `path` is on the disk; for a folder, the names in it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """The same for many files, and once for each folder that holds some of them."""
+    folders = set()
+    for path in paths:
+        sync(path)
+        folders.add(path.parent)
+    for folder in folders:
+        sync(folder)
+
+
+def sync_newer(folder: Path, since: datetime) -> None:
+    """The same for the files under `folder` that were written since: what DuckDB writes it leaves to the system."""
+    least = since.timestamp() - _CLOCK_STEP
+    sync_files([path for path in folder.rglob("*.parquet") if path.stat().st_mtime >= least])
