@@ -214,6 +214,8 @@ def open_writer(
     catalog = catalog_of(home, settings)
     with catalog.exclude(wait_seconds, tell):
         con = session(settings, home.temporary)
+        # Else every file ever read stays in memory up to its limit; the system keeps what is read often anyway.
+        con.execute("SET enable_external_file_cache = FALSE")
         try:
             catalog.load(con)
             catalog.attach_writer(con)
