@@ -408,9 +408,12 @@ COPY (
         'segment' AS source,
         COALESCE(order_id, 'event:' || event_id) AS order_id,
         MIN(anchor) AS anchor,
+        COALESCE(list(DISTINCT anchor ORDER BY anchor) FILTER (anchor IS NOT NULL), []) AS anchors,
         MIN(channel) AS channel,
         MIN(occurred_at) AS ordered_at,
         MAX(occurred_at) AS completed_at,
+        MIN(occurred_at) AS first_at,
+        MAX(occurred_at) AS last_at,
         SUM(COALESCE(len(items), 1))::BIGINT AS line_count,
         SUM(amount) FILTER (COALESCE(currency, getvariable('currency')) = getvariable('currency'))
             ::DECIMAL(18, 4) AS amount,
