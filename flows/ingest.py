@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from flows.interrupted import finish_interrupted
 from flows.landing import bounded, land_paths, settle_landing
 from flows.progress import COLLECT, Counts, fingerprint_of_rollups, write_progress
+from flows.runner import pipeline
 from pipelines.collect.blank import draft_blanks
 from pipelines.collect.compose import Batch
 from pipelines.collect.landing import LandedFile, settle
@@ -136,8 +137,6 @@ def _batch(origin: Origin, file: LandedFile) -> Batch:
 def _stage(lake: Lake, run: Run, splits: Sequence[Split], suppressions: SuppressionList | None) -> list[Path]:
     """Run the Beam pipeline from splits to staged files and candidates for copies."""
     import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
     from pipelines.collect.parse_interactions import ParseInteractions
     from pipelines.keep.find_copies import FindCopies
@@ -147,10 +146,9 @@ def _stage(lake: Lake, run: Run, splits: Sequence[Split], suppressions: Suppress
     workers = min(cores, len(splits))
     # Splits side by side with few DuckDB threads each use the cores better than one split with all of them.
     settings = replace(lake.settings, threads=max(1, cores // workers))
-    options = PipelineOptions([], direct_num_workers=workers, direct_running_mode="multi_threading")
-    with beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
+    with pipeline(workers) as stages:
         (
-            pipeline
+            stages
             | "List the splits" >> beam.Create(list(splits), reshuffle=False)
             | "Parse the interactions" >> ParseInteractions(staging, home.temporary, settings, suppressions)
             | "Find copies" >> FindCopies(home.index, staging)

@@ -66,6 +66,9 @@ def update(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup, 
 def _find_old(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> None:
     """Make `keep_old`: the table's rows of every cell that is touched, each with its row id as `place`."""
     keys, columns = _listed(rollup.keys), _columns(name)
+    if _is_empty(con, quoted(name)):
+        _make(con, "old", f"SELECT {columns}, NULL::BIGINT AS place FROM keep_delta LIMIT 0")
+        return
     touched = _listed(dict.fromkeys((*rollup.keys, *rollup.near)))
     fresh = "" if rollup.appends else f" UNION SELECT {touched} FROM keep_delta"
     _make(con, "touched", f"SELECT {touched} FROM keep_stale{fresh}")
@@ -128,7 +131,7 @@ def _merge(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) 
     """Make `keep_new`: the rows of all touched cells as they are now."""
     keys, columns = _listed(rollup.keys), _columns(name)
     standing = f"FROM keep_old WHERE ({keys}) NOT IN (SELECT {keys} FROM keep_stale)"
-    if rollup.appends or con.execute(f"SELECT 1 {standing} LIMIT 1").fetchone() is None:
+    if rollup.appends or _is_empty(con, f"(SELECT 1 {standing})"):
         _make(con, "new", f"SELECT {columns} FROM keep_delta")
         return
     _make(
@@ -141,19 +144,30 @@ def _merge(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) 
 
 def _write(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) -> int:
     """Put `keep_new` in the place of `keep_old`, but for rows that are the same; gives the number of rows written."""
+    columns, changed = _columns(name), "keep_new"
+    if not _is_empty(con, "keep_old"):
+        changed = _replace_changed(con, name, rollup)
+    # The lake sorts what is inserted as the table declares.
+    row = con.execute(
+        f"INSERT INTO {quoted(name)} BY NAME SELECT {columns}, {run.commit_seq}::BIGINT AS commit_seq FROM {changed}"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _replace_changed(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> str:
+    """Delete the rows of `keep_old` that `keep_new` has otherwise or not at all; gives the relation of what differs."""
     keys, columns = _listed(rollup.keys), _columns(name)
     same = f"SELECT {columns} FROM keep_old INTERSECT SELECT {columns} FROM keep_new"
     _make(con, "same", f"SELECT {keys} FROM ({same})")
     _make(con, "gone", f"SELECT place FROM keep_old ANTI JOIN keep_same USING ({keys})")
-    if con.execute("SELECT 1 FROM keep_gone LIMIT 1").fetchone() is not None:
+    if not _is_empty(con, "keep_gone"):
         # Row ids are found without reading a column.
         con.execute(f"DELETE FROM {quoted(name)} WHERE rowid IN (SELECT place FROM keep_gone)")
-    # The lake sorts what is inserted as the table declares.
-    row = con.execute(
-        f"INSERT INTO {quoted(name)} BY NAME SELECT {columns}, {run.commit_seq}::BIGINT AS commit_seq "
-        f"FROM keep_new ANTI JOIN keep_same USING ({keys})"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return f"keep_new ANTI JOIN keep_same USING ({keys})"
+
+
+def _is_empty(con: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    return con.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is None
 
 
 def _columns(name: str) -> str:

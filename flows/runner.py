@@ -1,0 +1,23 @@
+"""The Beam runner of the pipelines: in this process, with threads."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apache_beam import Pipeline
+
+# Longer than any bundle takes. A worker would else send what its stream holds each second, from another thread: also
+# in the midst of a record whose coder lets other threads run, and the record's end would be read as a new one.
+_NEVER_MS = 30 * 24 * 3600 * 1000
+
+
+def pipeline(workers: int) -> "Pipeline":
+    """An empty pipeline that runs on `workers` threads of this process when it is left as a context."""
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
+
+    # The running mode `multi_threading` is this environment with the default limit, which can't be given there.
+    environment = EmbeddedPythonGrpcEnvironment(data_buffer_time_limit_ms=_NEVER_MS)
+    options = PipelineOptions([], direct_num_workers=workers)
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
