@@ -341,6 +341,7 @@ COPY (
         NULL::DOUBLE AS sentiment,
         FALSE AS is_machine,
         NULL::VARCHAR AS text,
+        NULL::JSON AS consents,
         properties::JSON AS properties,
         'batch' AS batch_id,
         file_id,
@@ -426,3 +427,31 @@ COPY (
     GROUP BY ALL
     ORDER BY ordered_at
 ) TO (getvariable('folder') || '/orders.parquet') (FORMAT parquet);
+
+COPY (
+    WITH stated AS (
+        SELECT
+            left(sha256('7:segment' || length(event_id) || ':' || event_id), 32) AS interaction_id,
+            anchor,
+            occurred_at,
+            trait.key AS name,
+            trait.value ->> '$' AS value
+        FROM kept
+        CROSS JOIN json_each(kept.properties, '$.traits') AS trait
+        WHERE event_name = 'identify'
+            AND anchor IS NOT NULL
+            AND json_type(kept.properties, '$.traits') = 'OBJECT'
+            AND trait.type <> 'NULL'
+        QUALIFY row_number() OVER (PARTITION BY interaction_id, name ORDER BY trait.id) = 1
+    )
+    SELECT
+        left(sha256('32:' || interaction_id || length(name) || ':' || name), 32) AS statement_id,
+        interaction_id,
+        anchor,
+        name,
+        value,
+        occurred_at AS stated_at,
+        1::BIGINT AS commit_seq
+    FROM stated
+    ORDER BY anchor
+) TO (getvariable('folder') || '/statements.parquet') (FORMAT parquet);

@@ -41,6 +41,6 @@ def parquet_tables(folder: Path) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB with a view for each `<table>*.parquet` in `folder`."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
-    for name in ("interactions", "rejections", "daily_activity", "daily_categories", "orders"):
+    for name in ("interactions", "rejections", "daily_activity", "daily_categories", "orders", "statements"):
         con.read_parquet(str(folder / f"{name}*.parquet")).create_view(name)
     return con

@@ -21,6 +21,7 @@ _QUERIES = {
     ),
     "daily_categories": ("COUNT(*)", "SUM(interaction_count)", "SUM(amount)", "SUM(quantity)"),
     "orders": ("COUNT(*)", "SUM(amount)", "SUM(line_count)", "SUM(quantity)"),
+    "statements": ("COUNT(*)", "SUM(CAST('0x' || left(statement_id, 12) AS UBIGINT))", "COUNT(DISTINCT value)"),
 }
 
 

@@ -1,5 +1,6 @@
 """The plain peer: a Beam pipeline with one Python dict per event, on FnApiRunner in this process."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
@@ -13,6 +14,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from benchmarks.contender import Contender, parquet_tables
 from benchmarks.rows import SCALE, RejectedError, Row, interaction
+from schemas.keys import key
 from schemas.tables import tables
 from schemas.vocabulary import ORDER_EVENTS
 from warehouse.settings import Settings
@@ -47,6 +49,11 @@ def ingest(files: Sequence[Path], folder: Path) -> None:
             | "Make rows of interactions" >> beam.Map(partial(_record, schema=_schema("interactions")))
             | "Write interactions" >> _written(folder, "interactions", _schema("interactions"))
         )
+        _ = (
+            winners
+            | "Find statements" >> beam.FlatMap(_statements)
+            | "Write statements" >> _written(folder, "statements", _schema("statements"))
+        )
         for table, keyed in _ROLLUPS.items():
             _ = (
                 winners
@@ -73,10 +80,25 @@ def _winner(copies: tuple[str, Iterable[Row]]) -> Row:
     return min(copies[1], key=lambda row: (row["received_at"], repr(row["properties"])))
 
 
+def _statements(row: Row) -> Iterator[Row]:
+    if row["event_name"] == "identify" and row["anchor"] is not None:
+        for name, value in (json.loads(row["properties"]).get("traits") or {}).items():
+            if value is not None:
+                yield {
+                    "statement_id": key(row["interaction_id"], name),
+                    "interaction_id": row["interaction_id"],
+                    "anchor": row["anchor"],
+                    "name": name,
+                    "value": value if isinstance(value, str) else json.dumps(value),
+                    "stated_at": row["occurred_at"],
+                    "commit_seq": 1,
+                }
+
+
 def _activity(row: Row) -> Iterator[Keyed]:
     if row["anchor"] is not None:
-        key = (row["anchor"], row["occurred_at"] // DAY, row["channel"], row["event_name"])
-        yield key, _totals(row, row)
+        cell = (row["anchor"], row["occurred_at"] // DAY, row["channel"], row["event_name"])
+        yield cell, _totals(row, row)
 
 
 def _categories(row: Row) -> Iterator[Keyed]:
@@ -105,11 +127,11 @@ def _summed(parts: Iterable[Totals]) -> Totals:
 
 
 def _rollup(group: Keyed, names: tuple[str, ...], schema: pa.Schema) -> Row:
-    key, totals = group
+    cell, totals = group
     count, lines, amount, quantity, first, last = totals
     row: Row = {"interaction_count": count, "line_count": lines, "amount": amount, "quantity": quantity}
     row |= {"first_at": first, "last_at": last, "ordered_at": first, "completed_at": last}
-    return _record(row | dict(zip(names, key, strict=True)), schema)
+    return _record(row | dict(zip(names, cell, strict=True)), schema)
 
 
 def _record(row: Row, schema: pa.Schema) -> Row:

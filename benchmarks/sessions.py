@@ -2,7 +2,8 @@
 
 Sessions are counted back from the newest day at a fixed rate, so a longer history is the shorter one and more before
 it. Every seventh session is a message of the company with its answers, the others are visits to the shop. A sign-up
-of each customer, with all identifiers, comes before the history: the customers are the same however long it is. In an
+of each customer, with all identifiers, comes before the history: the customers are the same however long it is. Each
+cares for eight of the forty categories, so that a longer history says more of the same, not of ever more. In an
 increment one visitor in a hundred is new.
 """
 
@@ -53,6 +54,9 @@ anonymous_id = "anonymous_id"
 email = "email"
 """
 
+CATEGORIES = 40
+OWN_CATEGORIES = 8
+
 # `{sessions}` gives number, name and began_at of sessions; `{version}` is 1, or 2 where an amount was wrong.
 _EVENTS = """
 WITH drawn AS (
@@ -60,7 +64,8 @@ WITH drawn AS (
     FROM ({sessions})
 ),
 events AS (
-    SELECT *, hash(name, place) AS luck, chance % 100 < 60 AS is_known
+    SELECT *, hash(name, place) AS luck, chance % 100 < 60 AS is_known,
+        (customer * 7 + luck // 1000 % {own} * ({categories} // {own})) % {categories} AS category_number
     FROM drawn
     CROSS JOIN (SELECT UNNEST(range(5)) AS place)
 ),
@@ -89,8 +94,8 @@ SELECT
     began_at + to_seconds(place * 40 + 2) AS received_at,
     CASE WHEN event = 'order_completed' THEN ((luck % 9000 + 1000 * {version}) / 100)::DECIMAL(18,2) END AS amount,
     CASE WHEN event IN ('order_completed', 'product_added') THEN 1 + luck % 3 END AS quantity,
-    CASE WHEN event[:8] = 'product_' THEN 'p' || luck % 5000 END AS product_id,
-    CASE WHEN event[:8] = 'product_' OR event = 'order_completed' THEN 'category-' || luck % 40 END AS category,
+    CASE WHEN event[:8] = 'product_' THEN 'p' || category_number + luck % 125 * {categories} END AS product_id,
+    CASE WHEN event[:8] = 'product_' OR event = 'order_completed' THEN 'category-' || category_number END AS category,
     CASE WHEN event = 'order_completed' THEN 'o-' || name END AS order_id,
     CASE WHEN event[:6] = 'email_' THEN 'm-' || name END AS contact_id,
     CASE WHEN event[:6] = 'email_' THEN 'campaign-' || number // 5000 END AS campaign_id,
@@ -190,7 +195,9 @@ class Shop:
 
     def _events(self, sessions: str, version: int, customers: int, **numbers: int) -> str:
         chosen = sessions.format(end=_instant(NEWEST_DAY), gap=self.gap, **numbers)
-        return _EVENTS.format(sessions=chosen, customers=customers, version=version)
+        return _EVENTS.format(
+            sessions=chosen, customers=customers, version=version, categories=CATEGORIES, own=OWN_CATEGORIES
+        )
 
 
 def _instant(at: datetime) -> str:

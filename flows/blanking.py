@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pyarrow.parquet as pq
 
+from flows.collected import land_collected
 from flows.progress import Counts, write_progress
 from pipelines.collect.blank import Blanked, Place, draft_blanks
 from pipelines.collect.compose import Batch
@@ -48,6 +49,7 @@ def blank_landing(lake: Lake, intent: Intent) -> Blanking:
     """
     home = lake.home
     _settle(lake)
+    land_collected(home, is_sealing=True)
     copies = _kept_out(lake, intent)
     places = {id: {*intent.records.get(id, ()), *copies.get(id, ())} for id in (*intent.records, *copies)}
     known = [*_files(lake, [*places], []), *(file for file in pending(home) if file.file_id in places)]
@@ -67,7 +69,7 @@ def _kept_out(lake: Lake, intent: Intent) -> dict[str, list[Place]]:
     folder.mkdir(parents=True, exist_ok=True)
     listed = suppression_list(lake.con, lake.home, folder / "suppressions.parquet")
     found: dict[str, list[Place]] = defaultdict(list)
-    for split in _splits(lake, [*_files(lake, ids, []), *pending(lake.home)]):
+    for split in _splits(lake, [*_files(lake, ids, []), *_replayed(lake), *pending(lake.home)]):
         for part in stage_split(split, folder, lake.settings, lake.home.temporary, listed):
             rows = pq.read_table(part.kept_out).to_pylist() if part.kept_out else []
             for row in rows:
@@ -76,6 +78,16 @@ def _kept_out(lake: Lake, intent: Intent) -> dict[str, list[Place]]:
                 Path(path).unlink()
     shutil.rmtree(folder)
     return found
+
+
+def _replayed(lake: Lake) -> list[LandedFile]:
+    """The files of which records were read again with another mapping, with that."""
+    rows = lake.con.execute(
+        "SELECT DISTINCT r.file_id, r.mapping FROM replays AS r JOIN landing_files AS f USING (file_id) "
+        "WHERE r.mapping IS DISTINCT FROM f.mapping ORDER BY ALL"
+    ).fetchall()
+    files = {file.file_id: file for file in _files(lake, [file_id for file_id, _ in rows], [])}
+    return [replace(files[file_id], mapping=mapping) for file_id, mapping in rows if file_id in files]
 
 
 def _splits(lake: Lake, files: Sequence[LandedFile]) -> list[Split]:

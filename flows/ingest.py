@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
+from flows.drift import NewField, note_fields
 from flows.interrupted import finish_interrupted
 from flows.landing import bounded, land_paths, settle_landing
+from flows.limits import hold_beyond_limit
+from flows.places import EVERYWHERE, Places
 from flows.progress import COLLECT, Counts, fingerprint_of_rollups, write_progress
 from flows.runner import pipeline
 from pipelines.collect.blank import draft_blanks
 from pipelines.collect.compose import Batch
+from pipelines.collect.connectors import connectors
 from pipelines.collect.landing import LandedFile, settle
 from pipelines.collect.part_notes import noted_parts
-from pipelines.collect.stage_split import Split, SplitFile, StagedPart, plan_splits
+from pipelines.collect.stage_split import Split, SplitFile, plan_splits
+from pipelines.collect.write_part import StagedPart
 from schemas.table import literal
 from warehouse.errors import RapportError
 from warehouse.home import Home
@@ -44,22 +49,36 @@ class Origin:
     started_at: datetime
 
 
-def load(lake: Lake, run: Run, files: Sequence[LandedFile], tell: Tell, *, is_checked: bool = False) -> Counts:
+def load(
+    lake: Lake,
+    run: Run,
+    files: Sequence[LandedFile],
+    tell: Tell,
+    *,
+    is_checked: bool = False,
+    new_fields: list[NewField] | None = None,
+) -> Counts:
     """Parse, validate, de-duplicate and keep `files` inside the caller's commit; gives the five counts.
 
     Records that an erasure keeps out become blanks of their landed files: in drafts, which take the files' names when
-    the commit is settled, as it notes their digests. Raises RapportError if a file does not conserve its records: then
+    the commit is settled, as it notes their digests. Fields that a source has not sent before go to `new_fields`.
+    Raises RapportError if a file does not conserve its records, or a source is beyond its limit of rejections: then
     nothing of the run is published.
     """
     suppressions = suppression_list(lake.con, lake.home, lake.staging(run) / "suppressions.parquet")
     counts = load_records(lake, run, files, tell, is_checked=is_checked, suppressions=suppressions)
+    hold_beyond_limit(lake, files, counts)
+    parts = noted_parts(lake.staging(run))
     if suppressions:
-        files = _blanked(lake.home, files, noted_parts(lake.staging(run)))
+        files = blanked(lake.home, files, parts)
+    fresh = note_fields(lake, run, files, parts)
+    if new_fields is not None:
+        new_fields += fresh
     _write_landing(lake, run, files, counts)
     return sum(counts.values(), Counts())
 
 
-def _blanked(home: Home, files: Sequence[LandedFile], parts: Sequence[StagedPart]) -> list[LandedFile]:
+def blanked(home: Home, files: Sequence[LandedFile], parts: Sequence[StagedPart]) -> list[LandedFile]:
     """The files with what they will be once the records that were kept out are blanks."""
     places: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for path in (part.kept_out for part in parts if part.kept_out):
@@ -81,46 +100,68 @@ def load_records(
     is_checked: bool = False,
     origins: Mapping[str, Origin] | None = None,
     suppressions: SuppressionList | None = None,
+    places: Places = EVERYWHERE,
 ) -> dict[str, Counts]:
     """The same without noting what was loaded; gives the five counts of each file.
 
     `origins` (by file_id) are the commits that loaded the files first: a rebuild gives records their stamps again,
-    and makes the rollups later. It needs no `suppressions`: what they kept out, or would, is a blank already. Raises
-    RapportError as `load` does.
+    and makes the rollups later. It needs no `suppressions`: what they kept out, or would, is a blank already. Of the
+    files of `places` not all records are read. Raises RapportError as `load` does.
     """
-    from pipelines.keep.keep import keep
-
-    splits = _splits(lake, run, files, origins or {})
     tell(f"parsing {len(files)} file{'s' if len(files) != 1 else ''}")
-    candidates = _stage(lake, run, splits, suppressions)
+    candidates = stage(lake, run, files, origins or {}, suppressions, places)
     parts = noted_parts(lake.staging(run))
     if is_checked:
         tell("checking the staged files against the suite")
-        _check([Path(part.interactions) for part in parts if part.interactions])
+        _check(lake, [Path(part.interactions) for part in parts if part.interactions])
+    first = min(origin.commit_seq for origin in origins.values()) if origins else None
+    counts = keep_parts(lake, run, files, parts, candidates, tell, first)
+    _add_rejections(lake, parts)
+    return counts
+
+
+def keep_parts(
+    lake: Lake,
+    run: Run,
+    files: Sequence[LandedFile],
+    parts: Sequence[StagedPart],
+    candidates: Sequence[Path],
+    tell: Tell,
+    first_commit: int | None = None,
+) -> dict[str, Counts]:
+    """Keep what was staged; gives the five counts of each file. Raises RapportError if they do not add up."""
+    from pipelines.keep.keep import keep
+
     tell("de-duplicating and rolling up")
     staged = {part.number: part.interactions for part in parts if part.interactions}
-    first = min(origin.commit_seq for origin in origins.values()) if origins else None
     losers = [part.losers for part in parts if part.losers]
-    kept = keep(lake, run, staged, losers, candidates, first_commit=first)
-    _add_rejections(lake, parts)
+    kept = keep(lake, run, staged, losers, candidates, first_commit=first_commit)
     return _count(files, parts, kept)
 
 
-def _check(staged: Sequence[Path]) -> None:
+def _check(lake: Lake, staged: Sequence[Path]) -> None:
     """Write, audit, publish: the suite judges the staged files before anything of them is published."""
     from pipelines.validate.validate import checkpoint
 
-    result = checkpoint(staged, "interactions")
+    known = {channel for connector in connectors().values() for channel in connector.channels}
+    result = checkpoint(staged, "interactions", {"channel": sorted({*known, *lake.settings.channels})})
     if not result.success:
         raise result.error()
 
 
-def _splits(lake: Lake, run: Run, files: Sequence[LandedFile], origins: Mapping[str, Origin]) -> list[Split]:
+def _splits(
+    lake: Lake, run: Run, files: Sequence[LandedFile], origins: Mapping[str, Origin], places: Places
+) -> list[Split]:
     this = Origin(run.batch_id, run.commit_seq, run.started_at)
     ordered = sorted(files, key=lambda file: (file.connector, file.source, file.mapping or ""))
     rows = [
         (
-            SplitFile(file.file_id, str(lake.home.root / file.path)),
+            SplitFile(
+                file.file_id,
+                str(lake.home.root / file.path),
+                places.only.get(file.file_id),
+                places.without.get(file.file_id),
+            ),
             _batch(origins.get(file.file_id, this), file),
             file.mapping,
             file.size_bytes,
@@ -134,14 +175,21 @@ def _batch(origin: Origin, file: LandedFile) -> Batch:
     return Batch(origin.batch_id, origin.commit_seq, origin.started_at, file.source, file.connector)
 
 
-def _stage(lake: Lake, run: Run, splits: Sequence[Split], suppressions: SuppressionList | None) -> list[Path]:
-    """Run the Beam pipeline from splits to staged files and candidates for copies."""
+def stage(
+    lake: Lake,
+    run: Run,
+    files: Sequence[LandedFile],
+    origins: Mapping[str, Origin],
+    suppressions: SuppressionList | None,
+    places: Places,
+) -> list[Path]:
+    """Run the Beam pipeline from files to staged files and candidates for copies; parts leave their notes."""
     import apache_beam as beam
 
     from pipelines.collect.parse_interactions import ParseInteractions
     from pipelines.keep.find_copies import FindCopies
 
-    home, staging = lake.home, lake.staging(run)
+    splits, home, staging = _splits(lake, run, files, origins, places), lake.home, lake.staging(run)
     cores = lake.settings.threads or os.cpu_count() or 1
     workers = min(cores, len(splits))
     # Splits side by side with few DuckDB threads each use the cores better than one split with all of them.
@@ -211,6 +259,7 @@ class IngestReport:
     files: int
     counts: Counts
     reasons: dict[str, int]
+    new_fields: tuple[NewField, ...] = ()
 
     @property
     def is_unreadable(self) -> bool:
@@ -231,12 +280,12 @@ def ingest_paths(
     finish_interrupted(lake, tell)
     settle_landing(lake)
     files = land_paths(lake.home, connector, paths, source, mapping)
-    counts = Counts()
+    counts, new_fields = Counts(), list[NewField]()
     for series in bounded(files, lake.settings.max_batch_events):
         with lake.commit() as run:
-            counts += load(lake, run, series, tell)
+            counts += load(lake, run, series, tell, new_fields=new_fields)
         settle(lake.home, [file.file_id for file in series])
-    return IngestReport(len(files), counts, reasons(lake, [file.file_id for file in files]))
+    return IngestReport(len(files), counts, reasons(lake, [file.file_id for file in files]), tuple(new_fields))
 
 
 def reasons(lake: Lake, file_ids: Sequence[str]) -> dict[str, int]:

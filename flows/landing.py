@@ -24,7 +24,8 @@ from pipelines.collect.landing import (
     sweep_landing,
     verify,
 )
-from pipelines.collect.mapping import mapping_plan, parse_mapping
+from pipelines.collect.mapping import parse_mapping
+from pipelines.collect.mapping_plan import json_mapping_plan, mapping_plan
 from schemas.table import literal
 from warehouse.errors import UsageError
 from warehouse.home import Home
@@ -67,7 +68,7 @@ def land_paths(
     for path in paths:
         if not path.is_file():
             raise UsageError(f"'{path}' is not a file; give the paths of files that can be read")
-        _check_fit(path, text)
+        check_fit(path, text)
     now = datetime.now(UTC)
     # Digests are computed outside Python's lock, so files are landed side by side.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -81,12 +82,12 @@ def land_inbox(home: Home) -> list[LandedFile]:
         for path, connector, source in inbox_files(home, connectors())
     ]
     for path, _, _, text in found:
-        _check_fit(path, text)
+        check_fit(path, text)
     now = datetime.now(UTC)
     return [land(home, path, c, source, text, now, move=True) for path, c, source, text in found]
 
 
-def _check_fit(path: Path, mapping: str | None) -> None:
+def check_fit(path: Path, mapping: str | None) -> None:
     """Refuse a file whose columns its mapping does not fit before it is landed: landed, it would stop every run.
 
     Raises UsageError. A file that is no table at all is refused as one record when it is read.
@@ -95,6 +96,9 @@ def _check_fit(path: Path, mapping: str | None) -> None:
         return
     parsed = parse_mapping(mapping)
     try:
+        if parsed.is_json(path):
+            json_mapping_plan(parsed)
+            return
         columns = pq.read_schema(path).names if parsed.is_parquet(path) else header(path, parsed.delimiter)
         check_names(columns)
         mapping_plan(parsed, columns)

@@ -9,9 +9,11 @@ from flows.commands import (
     access,
     backfill,
     catalogue,
+    collect,
     demo,
     erase,
     fit,
+    follow,
     ingest,
     initialise,
     maintain,
@@ -44,7 +46,7 @@ def _options(home: HomeFolder = None) -> None:
     """Every contact with a customer becomes knowledge, and the knowledge the next best benefit."""
 
 
-_WRITING = (initialise, ingest, run, refresh, fit, backfill, rebuild, maintain, erase)
+_WRITING = (initialise, ingest, collect, run, follow, refresh, fit, backfill, rebuild, maintain, erase)
 _READING = (access, sql, profile, catalogue, rejections)
 for _module in (*_WRITING, *_READING, simulate, demo):
     _module.register(app)

@@ -11,6 +11,7 @@ from warehouse.run import Run
 from warehouse.settings import Settings
 
 COLLECT = "collect"
+REPLAY = "replay"
 ROLLUPS = "rollups"
 
 
@@ -58,7 +59,9 @@ def last_progress(lake: Lake, stage: str) -> Progress | None:
 
 def newest_commit(lake: Lake) -> int:
     """The newest commit that loaded interactions; 0 before the first."""
-    row = lake.con.execute("SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage = ?", [COLLECT]).fetchone()
+    row = lake.con.execute(
+        "SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage IN (?, ?)", [COLLECT, REPLAY]
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -72,7 +75,7 @@ def write_notes(lake: Lake, run: Run, notes: Iterable[tuple[str, Counts, str | N
     now = datetime.now(UTC)
     rows = [
         (
-            run.batch_id if stage == COLLECT else key(run.batch_id, stage),
+            run.batch_id if stage in (COLLECT, REPLAY) else key(run.batch_id, stage),
             *(stage, fingerprint, run.commit_seq, run.started_at, now, *counts.values),
         )
         for stage, counts, fingerprint in notes
@@ -106,11 +109,11 @@ def is_rolled_up(lake: Lake, found: str) -> bool:
         )
         SELECT 1
         FROM batches
-        WHERE stage IN ($collect, $rollups)
+        WHERE stage IN ($collect, $replay, $rollups)
             AND commit_seq > (SELECT commit_seq FROM made)
             AND fingerprint IS DISTINCT FROM $found
         LIMIT 1
         """,
-        {"rollups": ROLLUPS, "collect": COLLECT, "found": found},
+        {"rollups": ROLLUPS, "collect": COLLECT, "replay": REPLAY, "found": found},
     ).fetchone()
     return row is None

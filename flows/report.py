@@ -1,10 +1,11 @@
 """What a run did, for people and for machines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from flows.console import say, say_wrapped, table
+from flows.drift import NewField
 from flows.work import RunReport
 
 _BENEFITS = 12
@@ -18,6 +19,7 @@ def report_object(report: RunReport) -> dict[str, Any]:
         "commit_seq": report.commit_seq,
         "files": report.files,
         **asdict(report.counts),
+        "new_fields": [asdict(found) for found in report.new_fields],
         "resolve": asdict(report.resolved) if report.resolved else None,
         "know": asdict(report.known) if report.known else None,
         "decide": asdict(report.decided) if report.decided else None,
@@ -35,6 +37,7 @@ def tell_report(report: RunReport) -> None:
         files = f"{report.files:,} file{'s' if report.files != 1 else ''}"
         note = "`rapport rejections` tells what was rejected, and why" if report.counts.rejected else ""
         table(f"Collected {files}", list(asdict(report.counts)), [report.counts.values], note)
+    tell_new_fields(report.new_fields)
     if report.resolved:
         say_wrapped(f"Resolved  {_numbers(asdict(report.resolved))}")
     if report.known:
@@ -44,6 +47,13 @@ def tell_report(report: RunReport) -> None:
     say(f"Published commit {report.commit_seq}, as of {report.as_of:%Y-%m-%d}.")
     if report.known and not report.known.total:
         say_wrapped("Nobody is known yet: put files into landing/inbox/<connector>/, or type `rapport ingest`.")
+
+
+def tell_new_fields(fields: Sequence[NewField]) -> None:
+    """What sources have begun to send, for people; once for each name."""
+    for source in sorted({found.source for found in fields}):
+        names = ", ".join(found.field_name for found in fields if found.source == source)
+        say_wrapped(f"Source '{source}' sends new fields, kept in properties: {names}")
 
 
 def _tell_decided(count: int, by_offer: Mapping[str, int]) -> None:

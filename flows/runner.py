@@ -17,7 +17,8 @@ def pipeline(workers: int) -> "Pipeline":
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
-    # The running mode `multi_threading` is this environment with the default limit, which can't be given there.
+    # The running mode `multi_threading` would replace this environment by one with the default limit. Under a mode that
+    # the runner does not know it takes the environment given, and does not warn of `in_memory`, the default.
     environment = EmbeddedPythonGrpcEnvironment(data_buffer_time_limit_ms=_NEVER_MS)
-    options = PipelineOptions([], direct_num_workers=workers)
+    options = PipelineOptions([], direct_num_workers=workers, direct_running_mode="environment")
     return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)

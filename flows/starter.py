@@ -10,6 +10,10 @@ SETTINGS = """\
 # rates = { USD = 0.92 }          # worth of one unit of another currency in it
 # as_of = "2018-01-02"            # where the knowledge of a closed data set ends; default: the next UTC midnight
 
+# [sources.shop]                  # who may send to `rapport collect`, docs/collector.md
+# connector = "segment"
+# write_key = "env:SHOP_WRITE_KEY"
+
 [identity]
 # blocked_values = ["-1", "null"] # values that name nobody
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from flows.collected import land_collected
 from flows.ingest import load
 from flows.interrupted import finish_interrupted
 from flows.landing import bounded, land_inbox, waiting
@@ -49,15 +50,23 @@ def main_job(work: Work, do: Steps) -> RunReport:
 
 
 def collect(work: Work) -> None:
-    """Land the inbox and load what is landed; a large backlog goes in bounded commits, the last with the run's."""
+    """Land the inbox and what was collected, and load what is landed.
+
+    A large backlog goes in bounded commits, the last with the run's.
+    """
     land_inbox(work.lake.home)
+    land_collected(work.lake.home)
     *backlog, last = [*bounded(waiting(work.lake), work.lake.settings.max_batch_events)] or [[]]
     for series in backlog:
         with work.lake.commit(work.as_of) as run:
-            work.counts += load(work.lake, run, series, work.tell, is_checked=work.is_checked)
+            work.counts += load(
+                work.lake, run, series, work.tell, is_checked=work.is_checked, new_fields=work.new_fields
+            )
         work.file_ids += [file.file_id for file in series]
     if last:
-        work.counts += load(work.lake, work.open(), last, work.tell, is_checked=work.is_checked)
+        work.counts += load(
+            work.lake, work.open(), last, work.tell, is_checked=work.is_checked, new_fields=work.new_fields
+        )
         work.file_ids += [file.file_id for file in last]
     roll_up_again(work)
 

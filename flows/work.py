@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.drift import NewField
 from flows.progress import Counts
 from warehouse.lake import Lake
 from warehouse.run import Run, next_midnight, parse_as_of
@@ -29,6 +30,7 @@ class RunReport:
     resolved: "ResolveReport | None"
     known: "KnowReport | None"
     decided: "DecideReport | None"
+    new_fields: tuple[NewField, ...] = ()
 
 
 class Work:
@@ -44,6 +46,7 @@ class Work:
         self.run: Run | None = None
         self.counts = Counts()
         self.file_ids: list[str] = []
+        self.new_fields: list[NewField] = []
         self.resolved: ResolveReport | None = None
         self.known: KnowReport | None = None
         self.decided: DecideReport | None = None
@@ -66,6 +69,7 @@ class Work:
             commit_seq=self.run.commit_seq if self.run else None,
             files=len(self.file_ids),
             counts=self.counts,
+            new_fields=tuple(self.new_fields),
             resolved=self.resolved,
             known=self.known,
             decided=self.decided,

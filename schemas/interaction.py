@@ -63,6 +63,11 @@ COLUMNS = (
     Column("sentiment", REAL, "-1 to 1"),
     Column("is_machine", FLAG, "a machine did it, by a rule over this record alone", nullable=False),
     Column("text", TEXT, "what was said or written"),
+    Column(
+        "consents",
+        JSON,
+        "what it says on consent: list of {purpose, channel, status, legal_basis, version, stated_at}",
+    ),
     Column("properties", JSON, "what has no column, unchanged"),
     Column("batch_id", TEXT, "batch that loaded it", nullable=False),
     Column("file_id", TEXT, "landing file", nullable=False),

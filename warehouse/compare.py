@@ -20,6 +20,7 @@ STATE = (
     "interactions",
     "interaction_versions",
     "orders",
+    "machine_engagements",
     "daily_activity",
     "daily_categories",
     "contacts",

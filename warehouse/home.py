@@ -32,6 +32,11 @@ class Home:
         return self.root / "landing" / "inbox"
 
     @property
+    def collected(self) -> Path:
+        """Segments that collectors write, one folder each."""
+        return self.root / "landing" / "open"
+
+    @property
     def mappings(self) -> Path:
         """One mapping (TOML) per source of the `table` connector."""
         return self.root / "mappings"

@@ -122,7 +122,7 @@ def mend(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for segment in _on_disk(folder):
         if segment not in kept:
             segment.remove()
-    loaded = con.execute("SELECT DISTINCT commit_seq FROM batches WHERE stage = 'collect'").fetchall()
+    loaded = con.execute("SELECT DISTINCT commit_seq FROM batches WHERE stage IN ('collect', 'replay')").fetchall()
     for first, last in _missing(kept, sorted(commit for (commit,) in loaded)):
         found = con.execute(_KEYS, [first, last]).fetchnumpy()
         write_segment(folder, first, last, found["key"], found["day"])

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from schemas.table import literal, quoted
-from schemas.tables import tables
 from warehouse.catalog_attach import CATALOG, METADATA
 from warehouse.errors import RapportError
 from warehouse.lake import Lake
 
 MEGABYTE = 1_000_000
-ROW_GROUP_ROWS = 20_000
+ROW_GROUP_ROWS = 100_000
 PACKING = (  # as staged files are
     ("parquet_compression", "zstd"),
     ("parquet_compression_level", "1"),
-    ("parquet_row_group_size", "100000"),
+    ("parquet_row_group_size", str(ROW_GROUP_ROWS)),
 )
 SMALL_BYTES = MEGABYTE
 CLASSES = (SMALL_BYTES, 8 * SMALL_BYTES)
@@ -165,19 +164,17 @@ def set_options(lake: Lake) -> None:
     ).fetchall()
     target = str(lake.settings.maintain.target_file_mb * MEGABYTE)
     if ("target_file_size", target, None) not in stands:
-        _set(lake, "target_file_size", f"{target} B", "")
+        _set(lake, "target_file_size", f"{target} B")
     for option, value in PACKING:
         if (option, value, None) not in stands:
-            _set(lake, option, value, "")
-    # Look-ups read single row groups of a file that is sorted by what is looked up.
-    for table in tables().values():
-        is_looked_up = table.sorted_by and not table.sorted_by[0].endswith("_at")
-        own = ("parquet_row_group_size", str(ROW_GROUP_ROWS), f"main.{table.name}")
-        if is_looked_up and own not in stands:
-            _set(lake, own[0], own[1], f", schema => 'main', table_name => {literal(table.name)}")
+            _set(lake, option, value)
+    # Lakes of an earlier release have an own size for some tables.
+    for name, value, entry in stands:
+        if name == "parquet_row_group_size" and entry is not None and value != str(ROW_GROUP_ROWS):
+            _set(lake, name, str(ROW_GROUP_ROWS), f", schema => 'main', table_name => {literal(entry.split('.')[-1])}")
 
 
-def _set(lake: Lake, option: str, value: str, where: str) -> None:
+def _set(lake: Lake, option: str, value: str, where: str = "") -> None:
     lake.con.execute(f"CALL ducklake_set_option({literal(CATALOG)}, {literal(option)}, {literal(value)}{where})")
 
 

@@ -1,6 +1,7 @@
 """Settings: `rapport.toml` in the home, overridden by RAPPORT_* variables."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -44,6 +45,15 @@ class KnowSettings:
 
 
 @dataclass(frozen=True)
+class MachineSettings:
+    """When several events of one message together are a machine's: seconds (0: never), least number of links."""
+
+    delivery_seconds: float = 10.0
+    agent_seconds: float = 3.0
+    least_links: int = 2
+
+
+@dataclass(frozen=True)
 class DecideSettings:
     """The policy: weight of the customer's value, lever of loyalty, exploration, contact caps, seed."""
 
@@ -79,12 +89,45 @@ class MaintainSettings:
 
 
 @dataclass(frozen=True)
+class CollectorSettings:
+    """The HTTP collector: where it listens, when a segment is sealed, and its limits.
+
+    `public_url` (scheme and host) is what senders call it by, where a proxy stands before it: some sign the address.
+    A segment is sealed after `seal_seconds` or at `seal_mb`. What waits for the disk or is being read may take
+    `queue_mb`; a request may have `max_body_mb`. Tokens that count once are remembered for `token_days`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8380
+    public_url: str = ""
+    seal_seconds: float = 60.0
+    seal_mb: int = 64
+    queue_mb: int = 64
+    max_body_mb: int = 32
+    token_days: float = 7.0
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """A source that the collector takes requests of: its connector (empty: the source's name), and its secrets.
+
+    `secrets` are the other texts of the table, as they stand there: the value, or env:NAME. They are never shown.
+    `rejection_limit` is the share of rejected records beyond which a load is held (None: never).
+    """
+
+    connector: str = ""
+    rejection_limit: float | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings; `currency` is the base currency, `rates` the worth of one unit of another in it.
 
     `as_of` (ISO 8601) is where the knowledge of a closed data set ends; empty is the next UTC midnight.
     `catalog` is `postgres:` and how to connect, empty is a file in the home; `data_path` is where the lake's files
-    lie, empty is in the home. `lease_seconds` is after what silence a writer on PostgreSQL counts as dead.
+    lie, empty is in the home. `lease_seconds` is after what silence a writer on PostgreSQL counts as dead. `channels`
+    are the company's own channels beside the known ones: name -> what it is.
     """
 
     as_of: str = ""
@@ -94,23 +137,31 @@ class Settings:
     lease_seconds: int = 30
     currency: str = "EUR"
     rates: dict[str, Decimal] = field(default_factory=dict)
+    channels: dict[str, str] = field(default_factory=dict)
     threads: int = 0
     memory_limit: str = "1500MB"
     max_batch_events: int = 5_000_000
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    machines: MachineSettings = field(default_factory=MachineSettings)
     know: KnowSettings = field(default_factory=KnowSettings)
     decide: DecideSettings = field(default_factory=DecideSettings)
     maintain: MaintainSettings = field(default_factory=MaintainSettings)
     erase: EraseSettings = field(default_factory=EraseSettings)
+    collector: CollectorSettings = field(default_factory=CollectorSettings)
+    sources: dict[str, SourceSettings] = field(default_factory=dict)
 
 
 _SECTIONS: dict[str, type] = {
     "identity": IdentitySettings,
+    "machines": MachineSettings,
     "know": KnowSettings,
     "decide": DecideSettings,
     "maintain": MaintainSettings,
     "erase": EraseSettings,
+    "collector": CollectorSettings,
 }
+# What a member of a table is like; else a whole number.
+_MEMBERS: dict[str, Any] = {"rates": Decimal(1), "channels": ""}
 _WORDS: dict[type, str] = {
     bool: "true or false",
     str: "a text",
@@ -157,8 +208,11 @@ def _filled(target: Any, raw: Mapping[str, Any], where: str, section: str) -> An
 
 def _typed(name: str, old: Any, value: Any, where: str) -> Any:
     """`value` in the type of the default `old`; the members of a table or a list are typed too."""
+    if name == "sources" and isinstance(value, dict):
+        return {source: _source(source, table, where) for source, table in value.items()}
     if isinstance(old, dict) and isinstance(value, dict):
-        member: Any = Decimal(1) if name == "rates" else 0
+        member = _MEMBERS.get(name, 0)
+        _check_channels(value if name == "channels" else {}, where)
         return {**old, **{key: _typed(f"{name}.{key}", member, one, where) for key, one in value.items()}}
     if isinstance(old, tuple) and isinstance(value, list):
         return tuple(_typed(name, "", one, where) for one in value)
@@ -169,6 +223,35 @@ def _typed(name: str, old: Any, value: Any, where: str) -> Any:
     if type(value) is not type(old):
         raise RapportError(f"{where}: setting '{name}' must be {_WORDS[type(old)]}, not {value!r}")
     return value
+
+
+def _source(name: str, table: Any, where: str) -> SourceSettings:
+    """The table of one source. A message never says a value: it may be a secret."""
+    if not isinstance(table, dict):
+        raise RapportError(f"{where}: [sources.{name}] must be a table")
+    texts = {key: value for key, value in table.items() if key != "rejection_limit"}
+    for key, value in texts.items():
+        if not isinstance(value, str):
+            raise RapportError(f"{where}: [sources.{name}] '{key}' must be a text")
+    connector = texts.pop("connector", "")
+    return SourceSettings(connector, _limit(name, table.get("rejection_limit"), where), texts)
+
+
+def _limit(source: str, value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if type(value) in (int, float) and 0 <= value <= 1:
+        return float(value)
+    raise RapportError(f"{where}: [sources.{source}] 'rejection_limit' must be a share from 0 to 1, such as 0.05")
+
+
+def _check_channels(names: Mapping[str, Any], where: str) -> None:
+    for name in names:
+        if name != name.lower() or not re.fullmatch(r"[^\W_]+(_[^\W_]+)*", name):
+            raise RapportError(
+                f"{where}: [channels] '{name}' is no name of a channel; use words of small letters and digits "
+                "joined by underscores"
+            )
 
 
 def _rate(name: str, text: str, where: str) -> Decimal:

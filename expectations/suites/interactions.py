@@ -1,11 +1,13 @@
 """What must hold of an interaction before it is kept."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from expectations.rule import (
     Between,
     Filled,
     Finite,
+    InSet,
     LengthBetween,
     Matches,
     NotInSet,
@@ -13,6 +15,7 @@ from expectations.rule import (
 )
 from expectations.suite import Suite, default_rules
 from schemas.tables.interactions import TABLE
+from schemas.vocabulary import CHANNELS
 
 # The run fills these after the masks have judged the row; only the checkpoint sees them.
 FILLED_BY_THE_RUN = (
@@ -84,6 +87,15 @@ def _names(column: str) -> tuple[Rule, ...]:
     )
 
 
+def _known_channel(declared: Collection[str]) -> Rule:
+    return Rule(
+        code="unknown_channel",
+        wrong="channel is neither a known one nor declared",
+        mend="map it to a known one, or declare it under [channels] in rapport.toml",
+        check=InSet("channel", tuple(sorted({*CHANNELS, *declared}))),
+    )
+
+
 _WRITTEN = (
     Rule(
         code="event_id_blank",
@@ -100,6 +112,7 @@ _WRITTEN = (
     *(_length(column) for column in ID_COLUMNS),
     *_names("event_name"),
     *_names("channel"),
+    _known_channel(()),
     _instant("occurred_at"),
     _instant("received_at"),
     _number("amount"),
@@ -132,4 +145,5 @@ SUITE = Suite(
     table="interactions",
     rules=default_rules(TABLE, _INCOMING) + _WRITTEN,
     staged_rules=default_rules(TABLE, FILLED_BY_THE_RUN),
+    settings={"channel": _known_channel},
 )

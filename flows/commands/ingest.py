@@ -37,7 +37,8 @@ def register(app: typer.Typer) -> None:
             outcome = ingest_paths(lake, connector, paths, source, mapping, tell)
             keep_up(lake, tell)
         if json:
-            emit({**vars(outcome.counts), "files": outcome.files, "reasons": outcome.reasons})
+            told = {"new_fields": [vars(found) for found in outcome.new_fields]}
+            emit({**vars(outcome.counts), "files": outcome.files, "reasons": outcome.reasons, **told})
         else:
             _tell(outcome, rapport(context))
         if outcome.is_unreadable:
@@ -45,9 +46,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _tell(outcome: "IngestReport", rapport: str) -> None:
+    from flows.report import tell_new_fields
+
     table("", list(vars(outcome.counts)), [outcome.counts.values])
     if outcome.reasons:
         more = f"`{rapport} rejections` tells where and why"
         table("Rejected", ["reason", "records"], list(outcome.reasons.items()), more)
+    tell_new_fields(outcome.new_fields)
     if outcome.counts.loaded:
         say(f"Next: `{rapport} run` makes profiles and decisions of it.")

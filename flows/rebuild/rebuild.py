@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from flows.ingest import Tell, load_records
 from flows.interrupted import finish_interrupted
 from flows.landing import settle_landing
-from flows.progress import COLLECT, Counts, write_progress
+from flows.progress import COLLECT, REPLAY, Counts, write_progress
 from flows.rebuild.adopt import HISTORY, IDENTITY, KNOWN, STAMPED, adopt, carry
 from flows.rebuild.counts import correct_counts
-from flows.rebuild.recorded import Recorded, in_series, recorded_files
+from flows.rebuild.recorded import Recorded, in_series, recorded_files, replayed_places
 from pipelines.collect.landing import drafted, verify
 from pipelines.know.premises import profiled_up_to
 from pipelines.know.profiles import add_missing_columns
@@ -94,7 +94,7 @@ def _build(lake: Lake, files: Sequence[Recorded], tell: Tell, *, is_trial: bool)
         _take_stamps(lake, run, made, found)
         write_progress(lake, run, STAGE, Counts())
     received = sum(counts.values(), Counts()).received
-    return RebuildReport(len(files), received, run.as_of, None if is_trial else run.commit_seq, found)
+    return RebuildReport(len(counts), received, run.as_of, None if is_trial else run.commit_seq, found)
 
 
 def _run(lake: Lake) -> Run:
@@ -113,11 +113,12 @@ def _made(lake: Lake, tell: Tell) -> list[str]:
     """
     from pipelines.keep.rollups import rollups
 
-    progress = f"SELECT COALESCE(MAX(commit_seq) FILTER (stage = ?), 0) FROM {LIVE}.batches"
+    progress = f"SELECT COALESCE(MAX(commit_seq) FILTER (stage IN (?, ?)), 0) FROM {LIVE}.batches"
     collected, resolved, known = (
-        lake.con.execute(progress, [stage]).fetchall()[0][0] for stage in (COLLECT, "resolve", "know")
+        lake.con.execute(progress, stages).fetchall()[0][0]
+        for stages in ((COLLECT, REPLAY), ("resolve",) * 2, ("know",) * 2)
     )
-    made = [*STAMPED, "interaction_versions", *rollups()]
+    made = [*STAMPED, "interaction_versions", "machine_engagements", *rollups()]
     if resolved >= collected and known >= collected:
         return [*made, *IDENTITY, *KNOWN]
     tell(
@@ -134,7 +135,9 @@ def _load(lake: Lake, files: Sequence[Recorded], as_of: datetime, tell: Tell) ->
         run = Run(uuid.uuid4().hex, series[-1].origin.commit_seq, datetime.now(UTC), as_of, lake.settings)
         origins = {each.file.file_id: each.origin for each in series}
         with _transaction(lake):
-            counts |= load_records(lake, run, [each.file for each in series], tell, origins=origins)
+            places = replayed_places(lake, series, lake.staging(run))
+            found = load_records(lake, run, [each.file for each in series], tell, origins=origins, places=places)
+            counts |= {file_id: counts.get(file_id, Counts()) + found[file_id] for file_id in found}
         shutil.rmtree(lake.home.staging / run.batch_id, ignore_errors=True)
         done += len(series)
         tell(f"{done} of {len(files)} files are read")

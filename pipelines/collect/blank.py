@@ -16,9 +16,11 @@ from pipelines.collect.blank_lines import BlankLines
 from pipelines.collect.blank_parquet import BlankParquet
 from pipelines.collect.blank_rows import BlankRows
 from pipelines.collect.connectors import connectors
-from pipelines.collect.erased import WORD, is_erased_file
+from pipelines.collect.erased import WORD
+from pipelines.collect.file_form import file_form
 from pipelines.collect.landing import LandedFile, digest, draft_of, place_draft
 from pipelines.collect.mapping import parse_mapping
+from pipelines.collect.mapping_plan import json_mapping_format
 from pipelines.collect.rewriting import PackedFile
 from warehouse.compressed import compression
 from warehouse.durable import sync
@@ -74,16 +76,17 @@ def draft_blanks(home: Home, file: LandedFile, records: Sequence[Place], needles
 def _write(home: Home, file: LandedFile, draft: Path, places: Mapping[int, set[int]], needles: Needles) -> Places:
     """Write the draft if it is needed; gives the places that were asked for and those that were found."""
     path = home.root / file.path
-    form = connectors()[file.connector].records
-    if form is not None:
-        return _write_text(BlankLines(path, form, places, needles), path, draft)
-    if is_erased_file(path):
+    connector = connectors()[file.connector]
+    form = file_form(connector, file.mapping, path)
+    if form.kind == "erased":
         return {(row, element) for row in places for element in places[row]}, set()
-    mapping = parse_mapping(file.mapping or "")
+    if form.kind == "lines":
+        records = connector.records or json_mapping_format(parse_mapping(file.mapping or ""))
+        return _write_text(BlankLines(path, records, places, needles), path, draft)
     try:
-        if mapping.is_parquet(path):
+        if form.kind == "parquet":
             return _write_parquet(home, path, draft, places, needles)
-        return _write_text(BlankRows(path, mapping.delimiter, places, needles), path, draft)
+        return _write_text(BlankRows(path, form.delimiter, places, needles), path, draft)
     except pa.ArrowInvalid:
         return _write_whole(path, draft, places, needles)
 

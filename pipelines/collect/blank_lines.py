@@ -1,15 +1,16 @@
 """Blanks in files of JSON: whole lines, or single records of an array or a batch."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipelines.collect.divided_line import DividedLine, Member
 from pipelines.collect.erased import RECORD
 from pipelines.collect.json_records import JsonFormat
+from pipelines.collect.requests import joined_envelope, split_envelope
 from pipelines.collect.rewriting import Rows, rewrite, rows_with
 from pipelines.collect.text_lines import LINES, MAX_LINE_BYTES, read_document
 from warehouse.compressed import read_bytes
@@ -17,31 +18,6 @@ from warehouse.needles import Needles
 
 _NEWLINE = 10
 Place = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line as its reader divides it: its records, what else is in a batch's envelope; one record if not `is_many`.
-
-    A line that is not `is_text` can only go as a whole.
-    """
-
-    members: list[str | None]
-    is_many: bool = False
-    is_text: bool = True
-    envelope: str | None = None
-    batch: str | None = None
-
-    def with_blanks(self, gone: Collection[int]) -> str:
-        """The line with blanks in the places `gone`; without its envelope if nothing else is left."""
-        texts = [RECORD if place in gone else text or "null" for place, text in enumerate(self.members)]
-        if not self.is_many:
-            return texts[0]
-        array = f"[{','.join(texts)}]"
-        if self.envelope is None or len(gone) == len(texts):
-            return array
-        others = self.envelope[1:-1]
-        return f'{{"{self.batch}":{array}{"," if others else ""}{others}}}'
 
 
 class BlankLines:
@@ -77,32 +53,58 @@ class BlankLines:
         return iter([Rows(1, text, [len(text)])])
 
     def _replaced(self, number: int, text: bytes | None) -> bytes:
-        line = self._divided(text)
+        request, line = self._divided(text)
         asked, is_hit = self._places.get(number, ()), number in self._hits
         gone = {
             place
-            for place, member in enumerate(line.members)
-            if place in asked or not line.is_text or (is_hit and self._needles.stand_in((member or "").encode()))
+            for place, record in enumerate(line.records)
+            if place in asked or not line.is_text or (is_hit and self._holds_needle(record))
         }
+        if is_hit:
+            gone |= line.sharing(gone, self._holds_needle)
+        if is_hit and self._holds_needle(request):
+            request, gone = None, set(range(len(line.records)))
         written = line.with_blanks(gone)
-        if is_hit and self._needles.stand_in(written.encode()):  # beside the records, which all share it
-            gone = set(range(len(line.members)))
-            written = line.with_blanks(gone)
+        if request is not None:
+            written = joined_envelope(request, written)
         self.asked |= {(number, place) for place in gone if place in asked}
         self.found |= {(number, place) for place in gone if place not in asked}
         return written.rstrip("\r\n").encode() + b"\n"
 
-    def _divided(self, text: bytes | None) -> _Line:
-        payload = self._readable(text)
-        if payload is None:
-            return _Line([RECORD], is_text=False)
+    def _holds_needle(self, text: str | None) -> bool:
+        return self._needles.stand_in((text or "").encode())
+
+    def _divided(self, text: bytes | None) -> tuple[str | None, DividedLine]:
+        """What the line's envelope says of a request (None if it has none), and the line."""
+        readable = self._readable(text)
+        if readable is None:
+            return None, DividedLine([Member(RECORD)], is_text=False)
+        request, payload = split_envelope(self._con, readable)
+        return request, self._divided_payload(payload)
+
+    def _divided_payload(self, payload: str) -> DividedLine:
         if not self._form.may_divide(payload):
-            return _Line([payload])
+            return DividedLine([Member(payload)])
         columns = ([0], [1], [payload], [None])
         arrays = [pa.array(column, kind) for column, kind in zip(columns, LINES.types, strict=True)]
         self._con.register("input", pa.table(arrays, schema=LINES))
-        _, is_batch, is_array, members, envelope = self._con.execute(self._form.divided_sql()).fetchall()[0]
-        return _Line(members, bool(is_batch or is_array), envelope=envelope, batch=self._form.batch)
+        _, is_batch, is_array, texts, envelope, places = self._con.execute(self._form.divided_sql()).fetchall()[0]
+        members = [Member.of(text, place) for text, place in zip(texts, places or [None] * len(texts), strict=True)]
+        return DividedLine(
+            members,
+            bool(is_batch or is_array),
+            envelope=envelope,
+            batch=self._form.batch,
+            parts=self._form.parts,
+            merge=self._merged,
+        )
+
+    def _merged(self, texts: Sequence[str]) -> str:
+        """JSON objects laid over one another, the later over the earlier (RFC 7396)."""
+        marks = ", ".join("?" * len(texts))
+        return str(
+            self._con.execute(f"SELECT json_merge_patch('{{}}', {marks})::VARCHAR", list(texts)).fetchall()[0][0]
+        )
 
     def _readable(self, text: bytes | None) -> str | None:
         """The text of a line, if its reader looks at it; a document may be longer than a line."""

@@ -26,6 +26,7 @@ _DERIVED = (
     "is_received_assigned",
     "items",
     "is_machine",
+    "consents",
 )
 _EXTRA_TIMES = ("original_at", "sent_at")
 _MAY_BE_EMPTY = (
@@ -93,6 +94,7 @@ def constant_columns(plan: Plan, batch: Batch) -> dict[str, str]:
     unsaid = {name: "NULL" for name in _field_names() if name not in plan.fields and name not in _EXTRA_TIMES}
     unsaid |= {"items": "NULL"} if plan.items == "NULL" else {}
     unsaid |= {"is_machine": "FALSE"} if plan.is_machine == "FALSE" else {}
+    unsaid |= {"consents": "NULL"} if plan.consents == "NULL" else {}
     kept = ("event_id", "occurred_at", "received_at")  # derived where the source does not give them
     types = {column.name: sql_type(column.type) for column in tables()["interactions"].columns}
     derived = {"interaction_id": key_sql(literal(batch.source), "event_id")}
@@ -184,7 +186,7 @@ def _fields_sql(plan: Plan) -> str:
     device = f", {plan.device} AS device" if plan.device else ""
     return (
         f"file_no, row_number, element, problem, identifiers, {raw}, {items} AS items, "
-        f"{plan.is_machine} AS is_machine{device}"
+        f"{plan.is_machine} AS is_machine, CAST({plan.consents} AS JSON) AS consents{device}"
     )
 
 
@@ -262,6 +264,7 @@ def _keyed_sql(plan: Plan) -> str:
         return "SELECT * FROM timed"
     # Without an id of the source, the same lines of one file are distinct, the same file again is a duplicate.
     names = [*(name for name in _field_names() if name in plan.fields), "identifiers"]
+    names += ["consents"] if plan.consents != "NULL" else []
     said = ", ".join(f"{literal(name)}: {quoted(name)}" for name in names)
     content = f"json_merge_patch('{{}}', to_json({{{said}}}))"  # without what is empty: new columns change no id
     return f"""

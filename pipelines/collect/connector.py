@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.collect.json_records import JsonFormat
+from pipelines.collect.webhook import Webhook
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class Plan:
     or NULL) and whatever the expressions use. `fields` holds an expression per column of `interactions`, and for
     times also `original_at` (device time, corrected for clock skew) and `sent_at`. Without `event_id` the id is a
     hash of the content and its occurrence in the file. `identifiers` are (kind, value) expressions,
-    `identifier_lists` expressions of type {kind, value}[]. `items` and `is_machine` are typed expressions. `device`
-    tells the devices apart whose records one payload holds: those of one device share the offset of its clock.
+    `identifier_lists` expressions of type {kind, value}[]. `items` and `is_machine` are typed expressions, `consents`
+    one of JSON: what the record says on consent, as the column of `interactions` has it. `device` tells the devices
+    apart whose records one payload holds: those of one device share the offset of its clock.
     `whole_records` is a cheaper query for an input in which each payload is one record. It is tried first; where a
     record is refused for one of `doubts` and a payload makes the predicate `may_divide` true, `records` is used.
     """
@@ -65,6 +67,7 @@ class Plan:
     identifier_lists: Sequence[str] = ()
     items: str = "NULL"
     is_machine: str = "FALSE"
+    consents: str = "NULL"
     device: str = ""
     checks: Sequence[Check] = ()
 
@@ -74,15 +77,19 @@ class Connector:
     """A connector: what it reads, the channels it knows, and its plan.
 
     `plan(mapping, columns)` gives the plan. Connectors of the `json` framing ignore both arguments; `records` says how
-    a payload divides. Raises ValueError where they leave it out.
+    a payload divides. Raises ValueError where they leave it out. Those of the `mixed` framing read lines, too (without
+    columns), and rows: Parquet, and delimited text that begins with a row of names, one of which is in `header`.
+    `webhook` says how the collector takes the provider's requests; without it there is no endpoint for them.
     """
 
     doc: str
     channels: tuple[str, ...]
-    framing: Literal["json", "table"]
+    framing: Literal["json", "table", "mixed"]
     plan: Callable[[str, Sequence[str]], Plan]
     records: JsonFormat | None = None
+    webhook: Webhook | None = None
+    header: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.framing == "json") != (self.records is not None):
-            raise ValueError("a connector of the framing 'json', and no other, gives its JsonFormat as `records`")
+        if (self.framing != "table") != (self.records is not None):
+            raise ValueError("a connector that reads lines by itself, and no other, gives its JsonFormat as `records`")

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.collect.erased import ERASED, RECORD
+from pipelines.collect.json_parts import Parts
 from pipelines.collect.text_lines import BLANK
 from schemas.table import literal, quoted
 
-Structure = Mapping[str, str]
+# Names and types of members; an object's members are a structure again.
+Structure = Mapping[str, "str | Structure"]
 
 _FIRST_CHARACTERS = 64
 _WHITE = "' \t\r\n'"
+_REQUEST = "request_received_at, request_headers::JSON AS request_headers,"
 _FEW = 3  # fields, up to which it pays to look for their names before parsing
 
 
@@ -22,7 +25,10 @@ class JsonFormat:
     `known` are the top-level fields, read as `r`, each VARCHAR or JSON. `nested` reads a JSON value further:
     name -> (expression, structure). `batch` is the top-level field that holds an array of records, unless there is the
     field `single`; `envelope` are fields beside it that each of its records shares: name -> field. Others beside it are
-    one object for each record, `envelope_rest` (JSON, NULL if there are none).
+    one object for each record, `envelope_rest` (JSON, NULL if there are none). `parts` divides each of these records
+    once more; its columns are there then, too. `opened` are two names: where the field of the first holds an object as
+    text, that is the record, and the fields beside it are an object in it under the second. `relation` is what is read:
+    `input`, or a query over it in parentheses with the same columns.
     """
 
     known: Structure
@@ -30,18 +36,26 @@ class JsonFormat:
     batch: str | None = None
     single: str = ""
     envelope: Mapping[str, str] = field(default_factory=dict)
+    parts: Parts | None = None
+    opened: tuple[str, str] | None = None
+    relation: str = "input"
 
     def records_sql(self) -> str:
-        """A query over `input` (file_no, row_number, payload, problem): records with `r`, nested names and envelope.
+        """A query over `input`: records with `r`, nested names, envelope, and what the request said that brought them.
 
-        Each record is parsed once; a batch is parsed once more, to divide it.
+        Columns of `input`: file_no, row_number, payload, problem, request_received_at and request_headers (VARCHAR,
+        NULL where a line stood in no envelope of a request); the last becomes JSON. Each record is parsed
+        once; a batch is parsed once more, to divide it.
         """
+        divided = f"""
+            WITH marked AS ({self._marked_sql()})
+            SELECT file_no, row_number, problem, {_REQUEST} {self._envelope_sql()} {self._members_sql()} AS members
+            FROM marked
+        """
+        if self.parts:
+            return self._parsed_sql(self.parts.records_sql(divided))
         return self._parsed_sql(f"""
-            WITH marked AS ({self._marked_sql()}),
-            divided AS (
-                SELECT file_no, row_number, problem, {self._envelope_sql()} {self._members_sql()} AS members
-                FROM marked
-            )
+            WITH divided AS ({divided})
             SELECT * EXCLUDE (members), unnest(members) AS record, unnest(range(len(members)))::INTEGER AS element
             FROM divided
         """)
@@ -50,25 +64,27 @@ class JsonFormat:
         """A query over `input`: the texts of each payload's records, and the other members of a batch's envelope.
 
         Columns: row_number, is_batch, is_array, members (VARCHAR[], NULL for JSON's null), envelope (JSON object, NULL
-        without a batch).
+        without a batch), places (for each member where its parts stand, NULL without parts).
         """
+        places = f"list_transform(members, lambda member: {self.parts.places_sql()})" if self.parts else "NULL"
         without = literal(json.dumps({self.batch: None}))
         return f"""
             WITH marked AS ({self._marked_sql()})
             SELECT row_number, is_batch, {self._is_array()} AS is_array, {self._members_sql()} AS members,
-                CASE WHEN is_batch THEN json_merge_patch(payload, {without})::VARCHAR END AS envelope
+                CASE WHEN is_batch THEN json_merge_patch(payload, {without})::VARCHAR END AS envelope,
+                {places} AS places
             FROM marked
         """
 
     def _marked_sql(self) -> str:
-        return f"SELECT *, {self._is_batch()} AS is_batch FROM input WHERE problem IS DISTINCT FROM '{BLANK}'"
+        return f"SELECT *, {self._is_batch()} AS is_batch FROM {self.relation} WHERE problem IS DISTINCT FROM '{BLANK}'"
 
     def whole_records_sql(self) -> str:
         """The same, where `may_divide_sql` is false for all payloads: each is one record."""
         envelope = "".join(f"NULL::VARCHAR AS {quoted(name)}, " for name in (*self.envelope, "envelope_rest"))
         return self._parsed_sql(f"""
-            SELECT file_no, row_number, problem, {envelope} payload AS record, 0::INTEGER AS element
-            FROM input
+            SELECT file_no, row_number, problem, {_REQUEST} {envelope} payload AS record, 0::INTEGER AS element
+            FROM {self.relation}
             WHERE problem IS DISTINCT FROM '{BLANK}'
         """)
 
@@ -79,7 +95,9 @@ class JsonFormat:
         return f"payload[1] IN ('[', ' ', '\t', '\r'){batch}"
 
     def may_divide(self, payload: str) -> bool:
-        """The same of one payload."""
+        """The same of one payload, and whether it may hold parts."""
+        if self.parts and (self.opened or self.parts.may_hold(payload)):
+            return True
         return payload[:1] in ("[", " ", "\t", "\r") or (self.batch is not None and f'"{self.batch}"' in payload)
 
     def _parsed_sql(self, elements: str) -> str:
@@ -109,12 +127,13 @@ class JsonFormat:
         if self.batch is not None:
             path = literal(f"$.{self.batch}")
             batch = f"WHEN is_batch THEN from_json(json_extract(payload, {path}), '[\"JSON\"]')::VARCHAR[]"
-        return f"""CASE
+        members = f"""CASE
             WHEN problem IS NOT NULL THEN [NULL]
             WHEN {self._is_array()} THEN from_json(payload, '["JSON"]')::VARCHAR[]
             {batch}
             ELSE [payload]
         END"""
+        return f"list_transform({members}, lambda member: {_opened_sql(*self.opened)})" if self.opened else members
 
     @staticmethod
     def _is_array() -> str:
@@ -125,9 +144,9 @@ class JsonFormat:
             return "FALSE"
         # The search for the name is cheap, and nearly every payload is one record.
         name, path = literal(f'"{self.batch}"'), literal(f"$.{self.batch}")
-        own = literal(f"$.{self.single}")
+        own = f"json_extract(payload, {literal(f'$.{self.single}')})" if self.single else "NULL"
         return f"""CASE WHEN contains(payload, {name}) AND json_valid(payload)
-            THEN json_type(payload, {path}) = 'ARRAY' AND json_extract(payload, {own}) IS NULL ELSE FALSE END"""
+            THEN json_type(payload, {path}) = 'ARRAY' AND {own} IS NULL ELSE FALSE END"""
 
     def _envelope_sql(self) -> str:
         shared = "".join(
@@ -139,12 +158,27 @@ class JsonFormat:
         return f"{shared}CASE WHEN is_batch THEN {rest} END AS envelope_rest, "
 
 
+def _opened_sql(name: str, beside: str) -> str:
+    """The text of `member`; where its field `name` holds an object as text, that one, with the others `beside`."""
+    path, quote = literal(f"$.{name}"), literal(f'"{name}"')
+    text = f"trim(json_extract_string(member, {path}), {_WHITE})"
+    inner = f"nullif(trim(substr({text}, 2, length({text}) - 2), {_WHITE}), '')"
+    others = f"json_merge_patch(member, {literal(json.dumps({name: None}))})::VARCHAR"
+    label = literal(f'"{beside}":')
+    opened = f"concat('{{', concat_ws(',', concat({label}, {others}), {inner}), '}}')"
+    is_text = f"json_type(member, {path}) = 'VARCHAR' AND {text}[1] = '{{' AND json_valid({text})"
+    return f"CASE WHEN contains(member, {quote}) AND json_valid(member) AND {is_text} THEN {opened} ELSE member END"
+
+
 def _nested_sql(value: str, known: Structure) -> str:
     parsed = f"json_transform({value}, {_structure(known)})"
     if len(known) > _FEW:
         return parsed
     quotes = [literal(f'"{name}"') for name in known]
     named = " OR ".join(f"contains({value}, {name})" for name in quotes)
+    starts = {name[0] for name in known}
+    if len(starts) == 1 < len(known):  # most values need one search then
+        named = f"contains({value}, {literal(chr(34) + starts.pop())}) AND ({named})"
     return f"CASE WHEN {named} THEN {parsed} END"
 
 

@@ -46,15 +46,17 @@ def land(
     now: datetime,
     *,
     move: bool = False,
+    file_id: str = "",
 ) -> LandedFile:
     """Take a copy of `path` into the landing, sharing its blocks where the file system can, and note it as pending.
 
-    `move` takes the file itself. A note is begun first and completed last, atomically: a file counts as landed or it
-    does not, and what a killed process has taken is found by `sweep_landing`. Raises UsageError for no file.
+    `move` takes the file itself. `file_id` is given where the file has an id already. A note is begun first and
+    completed last, atomically: a file counts as landed or it does not, and what a killed process has taken is found by
+    `sweep_landing`. Raises UsageError for no file.
     """
     if not path.is_file():
         raise UsageError(f"'{path}' is not a file; give the path of a file that can be read")
-    file_id = uuid.uuid4().hex
+    file_id = file_id or uuid.uuid4().hex
     target = home.landing / f"{file_id}{_endings(path)}"
     _begin(home, target)
     if move:
@@ -153,6 +155,11 @@ def pending(home: Home) -> list[LandedFile]:
     notes = (home.landing / _PENDING).glob("*.json")
     found = [LandedFile(**json.loads(path.read_text(encoding="utf-8"))) for path in notes]
     return sorted(found, key=lambda landed: (landed.landed_at, landed.name, landed.file_id))
+
+
+def is_pending(home: Home) -> bool:
+    """Whether a landed file waits to be loaded."""
+    return any((home.landing / _PENDING).glob("*.json"))
 
 
 def settle(home: Home, file_ids: Iterable[str]) -> None:

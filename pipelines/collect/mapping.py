@@ -1,48 +1,82 @@
-"""Mappings (TOML): how the columns of a file become interactions."""
+"""Mappings (TOML): how the columns of a file, or the fields of its JSON objects, become interactions."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from pipelines.collect.connector import Check, Field, Plan
-from schemas.table import INSTANT, literal, quoted
-from schemas.tables import tables
+from pipelines.collect.mapping_checks import check_mapping
+from pipelines.collect.mapping_where import Where, parse_where
 from warehouse.errors import UsageError
 
-_SECTIONS = ("format", "timezone", "csv", "constants", "columns", "identifiers", "values")
+_SECTIONS = (
+    "format", "timezone", "csv", "json", "constants", "columns", "identifiers", "values", "patterns", "products",
+    "traits", "consents", "where",
+)  # fmt: skip
 _DEFAULTS = {"direction": "inbound", "initiator": "customer"}
-_NOT_MAPPABLE = {
-    "interaction_id", "source", "connector", "ingested_at", "is_received_assigned", "time_basis", "identifiers",
-    "anchor", "items", "properties", "batch_id", "file_id", "row_number", "element", "commit_seq",
-}  # fmt: skip
-# A zone after a time of day; the end of a mere date looks like an offset.
-_OFFSET = r":\d{2}(\.\d+)? ?([zZ]|[+-]\d{2}(:?\d{2})?)$"
-_TIMES = {"original_at", "sent_at"} | {c.name for c in tables()["interactions"].columns if c.type == INSTANT}
+_JSON_NAMES = (".json", ".jsonl", ".ndjson")
+_COMPRESSED = (".gz", ".zst")
+
+
+@dataclass(frozen=True)
+class ConsentMapping:
+    """A consent statement that each row makes: members as constants or columns, and what the words of status mean."""
+
+    constants: Mapping[str, str]
+    columns: Mapping[str, str]
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TableMapping:
-    """A mapping: `columns` name interactions' columns -> file's columns (several are joined with a hyphen)."""
+    """A mapping: `columns` name interactions' columns -> file's columns (several are joined with a hyphen).
+
+    Of JSON the file's columns are paths into its objects. `values` and `patterns` translate what stands in a column,
+    `products` multiply the numbers of several. `traits` are what a person states of himself: name -> column. `records`
+    is the field of a JSON envelope that holds the records. `where` is what holds for some rows instead.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     identifiers: Mapping[str, str]
     constants: Mapping[str, str]
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    patterns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    products: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    traits: Mapping[str, str] = field(default_factory=dict)
+    consents: tuple[ConsentMapping, ...] = ()
+    where: tuple[Where, ...] = ()
     timezone: str = "UTC"
     format: str = ""
     delimiter: str = ","
+    records: str | None = None
 
     @property
     def used(self) -> set[str]:
         """The file's columns that the mapping names."""
-        return {name for names in self.columns.values() for name in names} | set(self.identifiers.values())
+        return self.carried | {name for names in self._lists() for name in names}
+
+    @property
+    def carried(self) -> set[str]:
+        """Those of which everything is in a column, a trait or a statement: they need not stand in properties."""
+        whole = {name: names for name, names in self.columns.items() if name not in self.patterns}
+        columns = {name for names in whole.values() for name in names}
+        stated = {name for consent in self.consents for name in consent.columns.values()}
+        return columns | set(self.identifiers.values()) | set(self.traits.values()) | stated
+
+    def _lists(self) -> Iterator[tuple[str, ...]]:
+        yield from self.columns.values()
+        yield from self.products.values()
+        yield from (tuple(sorted(where.used)) for where in self.where)
 
     def is_parquet(self, path: Path) -> bool:
-        """Whether the file at `path` is read as Parquet; else it is delimited text."""
+        """Whether the file at `path` is read as Parquet."""
         return self.format == "parquet" or (not self.format and path.suffix == ".parquet")
+
+    def is_json(self, path: Path) -> bool:
+        """Whether the file at `path` is read as JSON; what is neither is delimited text."""
+        endings = [ending for ending in path.suffixes if ending not in _COMPRESSED]
+        return self.format == "json" or (not self.format and endings[-1:] != [] and endings[-1] in _JSON_NAMES)
 
 
 def parse_mapping(text: str) -> TableMapping:
@@ -55,15 +89,21 @@ def parse_mapping(text: str) -> TableMapping:
     if unknown:
         raise UsageError(f"the mapping has an unknown entry '{unknown[0]}'; known are {', '.join(_SECTIONS)}")
     mapping = TableMapping(
-        columns={name: _names(name, value) for name, value in _section(raw, "columns").items()},
+        columns={name: _names("columns", name, value) for name, value in _section(raw, "columns").items()},
         identifiers=_texts("identifiers", _section(raw, "identifiers")),
         constants={**_DEFAULTS, **_texts("constants", _section(raw, "constants"))},
-        values={name: _texts(f"values.{name}", value) for name, value in _section(raw, "values").items()},
+        values=_translations(raw, "values"),
+        patterns=_translations(raw, "patterns"),
+        products={name: _names("products", name, value) for name, value in _section(raw, "products").items()},
+        traits=_texts("traits", _section(raw, "traits")),
+        consents=tuple(_consents(raw)),
+        where=parse_where(raw.get("where", [])),
         timezone=str(raw.get("timezone", "UTC")),
         format=str(raw.get("format", "")),
         delimiter=_delimiter(_section(raw, "csv")),
+        records=_records(_section(raw, "json")),
     )
-    _check(mapping)
+    check_mapping(mapping)
     return mapping
 
 
@@ -74,10 +114,10 @@ def _section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _names(name: str, value: object) -> tuple[str, ...]:
+def _names(section: str, name: str, value: object) -> tuple[str, ...]:
     names = value if isinstance(value, list) else [value]
     if not names or not all(isinstance(item, str) for item in names):
-        raise UsageError(f"the mapping's [columns] {name} must be the name of a column, or a list of names")
+        raise UsageError(f"the mapping's [{section}] {name} must be the name of a column, or a list of names")
     return tuple(names)
 
 
@@ -85,6 +125,24 @@ def _texts(section: str, values: object) -> dict[str, str]:
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise UsageError(f"the mapping's [{section}] must map names to texts in quotes")
     return dict(values)
+
+
+def _translations(raw: Mapping[str, Any], section: str) -> dict[str, dict[str, str]]:
+    return {name: _texts(f"{section}.{name}", value) for name, value in _section(raw, section).items()}
+
+
+def _consents(raw: Mapping[str, Any]) -> Iterator[ConsentMapping]:
+    listed = raw.get("consents", [])
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise UsageError("the mapping's consents must be a list of tables: [[consents]] before each")
+    for entry in listed:
+        unknown = sorted(set(entry) - {"constants", "columns", "values"})
+        if unknown:
+            raise UsageError(
+                f"the mapping's [[consents]] has an unknown entry '{unknown[0]}'; known are constants, columns, values"
+            )
+        texts = {name: _texts(f"consents.{name}", entry.get(name, {})) for name in ("constants", "columns", "values")}
+        yield ConsentMapping(**texts)
 
 
 def _delimiter(section: Mapping[str, Any]) -> str:
@@ -97,84 +155,11 @@ def _delimiter(section: Mapping[str, Any]) -> str:
     return delimiter
 
 
-def _check(mapping: TableMapping) -> None:
-    known = [n for n in (*tables()["interactions"].column_names, "original_at", "sent_at") if n not in _NOT_MAPPABLE]
-    for section, names in (("columns", mapping.columns), ("constants", mapping.constants)):
-        for name in names:
-            if name not in known:
-                raise UsageError(
-                    f"the mapping's [{section}] names '{name}', which interactions do not have; "
-                    f"known are {', '.join(known)}"
-                )
-    given = {*mapping.columns, *mapping.constants}
-    for name in ("channel", "event_name"):
-        if name not in given:
-            raise UsageError(f"the mapping gives no {name}; set it under [constants] or [columns]")
-    if not {"occurred_at", "original_at", "sent_at", "received_at"} & given:
-        raise UsageError("the mapping gives no time; map occurred_at under [columns]")
-    if mapping.format not in ("", "csv", "parquet"):
-        raise UsageError(f"the mapping's format '{mapping.format}' is unknown; use csv or parquet")
-    for name in mapping.values:
-        if name not in mapping.columns:
-            raise UsageError(f"the mapping's [values.{name}] translates nothing; map {name} under [columns]")
-    try:
-        ZoneInfo(mapping.timezone)
-    except (ValueError, KeyError, OSError) as problem:
-        raise UsageError(
-            f"the mapping's timezone '{mapping.timezone}' is unknown; use a name such as Europe/Vienna"
-        ) from problem
-
-
-def mapping_plan(mapping: TableMapping, columns: Sequence[str]) -> Plan:
-    """The plan for a file with `columns`. Raises UsageError for a mapped column that the file does not have."""
-    missing = sorted(mapping.used - set(columns))
-    if missing:
-        raise UsageError(
-            f"the mapping names column '{missing[0]}', which the file does not have; it has {', '.join(columns)}"
-        )
-    rest = [name for name in columns if name not in mapping.used]
-    packed = ", ".join(f"{literal(name)}: {_cell(name)}" for name in rest)
-    fields = {name: _field(mapping, name, literal(value)) for name, value in mapping.constants.items()}
-    fields |= {name: _field(mapping, name, _joined(mapping, name)) for name in mapping.columns}
-    if packed:
-        fields["properties"] = Field(f"to_json({{{packed}}})::VARCHAR")
-    is_machine = fields.pop("is_machine", Field("NULL::VARCHAR")).raw
-    cells = ", ".join(f"{literal(name)}: {quoted(name)}" for name in columns)
-    return Plan(
-        # One struct, so that no column of the file meets a name of the query.
-        records=f"SELECT file_no, row_number, 0::INTEGER AS element, problem, {{{cells}}} AS r FROM input",
-        fields=fields,
-        identifiers=[(literal(kind), f"{_cell(name)}::VARCHAR") for kind, name in mapping.identifiers.items()],
-        is_machine=f"COALESCE(TRY_CAST(({is_machine}) AS BOOLEAN), FALSE)",
-        checks=[
-            Check(
-                "wrong_type_is_machine",
-                f"nullif({is_machine}, '') IS NOT NULL AND TRY_CAST(({is_machine}) AS BOOLEAN) IS NULL",
-                "'is_machine' is neither true nor false; translate it under [values.is_machine]",
-            )
-        ],
-    )
-
-
-def _cell(column: str) -> str:
-    return f"r.{quoted(column)}"
-
-
-def _joined(mapping: TableMapping, name: str) -> str:
-    """The text of a mapped column, translated; NULL where one of several cells is empty."""
-    raw = " || '-' || ".join(f"{_cell(column)}::VARCHAR" for column in mapping.columns[name])
-    if name not in mapping.values:
-        return raw
-    cases = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in mapping.values[name].items())
-    return f"CASE {raw} {cases} ELSE {raw} END"
-
-
-def _field(mapping: TableMapping, name: str, raw: str) -> Field:
-    if name not in _TIMES or mapping.timezone == "UTC":
-        return Field(raw)
-    zone = literal(mapping.timezone)
-    return Field(
-        raw,
-        f"CASE WHEN regexp_matches({{raw}}, {literal(_OFFSET)}) THEN TRY_CAST({{raw}} AS TIMESTAMPTZ) "
-        f"ELSE timezone({zone}, TRY_CAST({{raw}} AS TIMESTAMP)) END",
-    )
+def _records(section: Mapping[str, Any]) -> str | None:
+    others = sorted(set(section) - {"records"})
+    if others:
+        raise UsageError(f"the mapping's [json] has an unknown entry '{others[0]}'; known is records")
+    found = section.get("records")
+    if found is not None and (not isinstance(found, str) or not found or not found.replace("_", "a").isalnum()):
+        raise UsageError("the mapping's [json] records must be the name of the field that holds the list of records")
+    return found

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pipelines.collect.stage_split import FileCount, StagedPart
+from pipelines.collect.write_part import FileCount, StagedPart
 
 
 def note_part(staging: Path, part: StagedPart) -> None:
@@ -19,5 +19,6 @@ def noted_parts(staging: Path) -> list[StagedPart]:
     found = []
     for note in staging.glob("*.part.json"):
         raw = json.loads(note.read_text(encoding="utf-8"))
-        found.append(StagedPart(**{**raw, "counts": tuple(FileCount(**count) for count in raw["counts"])}))
+        counts = tuple(FileCount(**count) for count in raw["counts"])
+        found.append(StagedPart(**{**raw, "counts": counts, "fields": tuple(raw["fields"])}))
     return sorted(found, key=lambda part: part.number)

@@ -1,5 +1,6 @@
 """The parts of a split: each a relation `input` of bounded size in the session, with the plan that reads it."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,8 +11,11 @@ import pyarrow as pa
 
 from pipelines.collect.connector import Connector, Plan
 from pipelines.collect.delimited import check_names, header, read_delimited
-from pipelines.collect.erased import ERASED, is_erased_file, parquet_blanks
+from pipelines.collect.erased import ERASED, parquet_blanks
+from pipelines.collect.file_form import file_form
 from pipelines.collect.mapping import parse_mapping
+from pipelines.collect.mapping_plan import json_mapping_plan
+from pipelines.collect.requests import opened
 from pipelines.collect.text_lines import read_lines
 from schemas.table import literal
 
@@ -24,21 +28,33 @@ def parts(
 ) -> Iterator[Plan | None]:
     """For each part of `paths`, make the relation `input` and give the plan that reads it.
 
-    None stands for a file, or the rest of one, that is not what its name says, or is a blank. Files of columns come
-    alone. Raises UsageError where the mapping does not fit the file.
+    None stands for a file, or the rest of one, that is not what its name says, or is a blank. Files of columns, and
+    those of a mapping, come alone. Raises UsageError where the mapping does not fit the file.
     """
     if connector.framing == "json":
         yield from _json_parts(con, connector.plan("", ()), iter(read_lines(list(paths))))
         return
-    parsed, path = parse_mapping(mapping), paths[0]
-    if is_erased_file(path):
-        yield None
-        return
-    if parsed.is_parquet(path):
+    path = paths[0]
+    form = file_form(connector, mapping, path)
+    if form.kind == "parquet":
         yield from _parquet_parts(con, connector, mapping, path)
-        return
+    elif form.kind == "lines":
+        yield from _json_parts(con, _plan_of_lines(connector, mapping), iter(read_lines(list(paths))))
+    elif form.kind == "rows":
+        yield from _delimited_parts(con, connector, mapping, path, form.delimiter)
+    else:
+        yield None
+
+
+def _plan_of_lines(connector: Connector, mapping: str) -> Plan:
+    return json_mapping_plan(parse_mapping(mapping)) if connector.framing == "table" else connector.plan("", ())
+
+
+def _delimited_parts(
+    con: duckdb.DuckDBPyConnection, connector: Connector, mapping: str, path: Path, delimiter: str
+) -> Iterator[Plan | None]:
     try:
-        columns, rows = header(path, parsed.delimiter), read_delimited(path, parsed.delimiter)
+        columns, rows = header(path, delimiter), read_delimited(path, delimiter)
     except pa.ArrowInvalid:
         yield None
         return
@@ -46,9 +62,11 @@ def parts(
 
 
 def _json_parts(con: duckdb.DuckDBPyConnection, plan: Plan, batches: Iterator[pa.RecordBatch]) -> Iterator[Plan]:
+    # Without an id of the source the records of a file are numbered: a file of a mapping stays whole then.
+    limit = PART_BYTES if "event_id" in plan.fields else sys.maxsize
     while (first := next(batches, None)) is not None:
         # A table, not a stream: what is parsed may have to be divided after all, and is read again then.
-        con.register("input", pa.Table.from_batches(_up_to(PART_BYTES, batches, first)))
+        con.register("input", opened(con, pa.Table.from_batches(_up_to(limit, batches, first))))
         yield plan
 
 

@@ -1,8 +1,9 @@
 """Who is decided for, with what the score and the gates look at: temporary tables of the customers still to decide.
 
-`decide_customers` has a row per customer, numbered; `decide_denied` per customer and purpose; `decide_lines` per
-customer and category of an offer. Where customers are few, only their rows are read: the tables are sorted by anchor
-or customer, and a reader leaves out what cannot hold a value that is named.
+`decide_customers` has a row per customer, numbered; `decide_denied` per customer and purpose; `decide_bought` per
+customer and category with purchases, `decide_lines` those of them that an offer is of. Where customers are few, only
+their rows are read: the tables are sorted by anchor or customer, and a reader leaves out what cannot hold a value that
+is named.
 """
 
 from datetime import datetime
@@ -20,6 +21,7 @@ CUSTOMER_TABLES = (
     "decide_contacts",
     "decide_complaints",
     "decide_denied",
+    "decide_bought",
     "decide_lines",
     "decide_customers",
 )
@@ -131,17 +133,21 @@ def _make_complaints(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: 
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE decide_complaints AS
-        WITH recent AS (
+        WITH complaints AS MATERIALIZED (
+            SELECT anchor, event_name, last_at
+            FROM daily_activity
+            WHERE contains(event_name, 'compla')
+                AND {anchored}
+                AND day >= CAST($as_of AS DATE) - 30
+                AND day < CAST($as_of AS DATE)
+        ),
+        recent AS (
             SELECT
                 p.customer_id,
                 a.last_at,
                 regexp_matches(a.event_name, '(resolved|closed|settled)$') AS is_settlement
-            FROM daily_activity a
+            FROM complaints a
             JOIN decide_people p ON p.identifier = a.anchor AND {_WITHIN.format(at="a.last_at")}
-            WHERE contains(a.event_name, 'compla')
-                AND {anchored}
-                AND a.day >= CAST($as_of AS DATE) - 30
-                AND a.day < CAST($as_of AS DATE)
         )
         SELECT customer_id, MAX(last_at) FILTER (NOT is_settlement) AS open_complaint_at
         FROM recent
@@ -187,11 +193,20 @@ def _make_denied(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: str)
 def _make_lines(con: duckdb.DuckDBPyConnection, here: str) -> None:
     con.execute(
         f"""
+        CREATE OR REPLACE TEMP TABLE decide_bought AS
+        SELECT customer_id, category, purchase_count AS line_count
+        FROM interests
+        SEMI JOIN decide_pending USING (customer_id)
+        WHERE {here}
+            AND purchase_count > 0
+        """
+    )
+    con.execute(
+        """
         CREATE OR REPLACE TEMP TABLE decide_lines AS
-        SELECT i.customer_id, i.category, i.purchase_count AS line_count
-        FROM (SELECT * FROM interests WHERE {here}) i
-        SEMI JOIN decide_pending d ON d.customer_id = i.customer_id
-        SEMI JOIN decide_offers o ON o.category = i.category
+        SELECT *
+        FROM decide_bought
+        SEMI JOIN decide_offers USING (category)
         """
     )
 
@@ -201,10 +216,8 @@ def _make_customers(con: duckdb.DuckDBPyConnection, here: str) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE decide_customers AS
         WITH bought AS (
-            SELECT customer_id, CAST(SUM(purchase_count) AS BIGINT) AS line_count
-            FROM interests
-            SEMI JOIN decide_pending USING (customer_id)
-            WHERE {here}
+            SELECT customer_id, CAST(SUM(line_count) AS BIGINT) AS line_count
+            FROM decide_bought
             GROUP BY customer_id
         )
         SELECT

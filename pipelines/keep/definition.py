@@ -19,7 +19,8 @@ class Rollup:
 
     `merge` gives, for each measure, the aggregate that joins rows of one key: rows computed from parts of the
     interactions, joined by it, equal the row computed from all of them. `scope` is a predicate over interactions `i`
-    that holds for every interaction of the cells that the interactions `keep_retracted` belong to; they occurred
+    that holds for every interaction of the cells that the interactions `keep_retracted` belong to, or of the cells
+    `keep_stale` where it names these, as those of daily rollups do; they occurred
     between the days of the two columns `span` of those cells. `near` are columns that are the same in every row
     computed for a cell, by which the table's rows are found without reading all of it. A rollup without `merge` has
     one interaction for each key, so new rows never meet old ones. `{amount}`, `{is_unconverted}` and `{priority}`
@@ -33,6 +34,11 @@ class Rollup:
     scope: str = ""
     span: tuple[str, str] = ("", "")
     near: tuple[str, ...] = ()
+
+    @property
+    def reads_machines(self) -> bool:
+        """Whether the rows depend on what a machine did, also by a rule over several events."""
+        return "is_machine" in self.select
 
     @property
     def appends(self) -> bool:

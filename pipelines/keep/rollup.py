@@ -7,6 +7,15 @@ import duckdb
 from pipelines.keep.anchors import anchor_again
 from pipelines.keep.days import days_between, within_sql
 from pipelines.keep.definition import Rollup
+from pipelines.keep.machines import (
+    MACHINES,
+    Touched,
+    all_marked_sql,
+    follow_machines,
+    forget_machines,
+    marked_relation_sql,
+    recompute_machines,
+)
 from pipelines.keep.near import BY_DAY, near_sql, newest_sql
 from pipelines.keep.rollups import rollups
 from schemas.table import quoted
@@ -14,106 +23,138 @@ from schemas.tables import tables
 from warehouse.run import Run
 from warehouse.settings import Settings
 
-_TEMPORARY = ("delta", "stale", "touched", "known", "near", "late", "old", "new", "same", "gone", "span")
+_TEMPORARY = ("delta", "stale", "touched", "known", "near", "old", "new", "same", "gone", "span")
 
 
 def rests_on(settings: Settings) -> list[object]:
     """What rollups rest on besides interactions: if it changes between two runs, `recompute` is due."""
     identity = settings.identity
     queries = [rollup.rows_sql("interactions", settings) for rollup in rollups().values()]
-    return [queries, sorted(identity.priorities.items()), sorted(identity.blocked_values)]
+    machines = all_marked_sql("interactions", settings)
+    return [queries, machines, sorted(identity.priorities.items()), sorted(identity.blocked_values)]
 
 
 def roll_up(con: duckdb.DuckDBPyConnection, run: Run, *, retracts: bool) -> dict[str, int]:
     """Bring all rollups up to date with `keep_fresh` (added already) and `keep_retracted` (deleted already).
 
-    Both are relations with the columns of `interactions`; the latter is read if `retracts`. Gives the number of rows
-    written to each table.
+    Both are relations with the columns of `interactions`; the latter is read if `retracts`. What a machine did is
+    marked first. Gives the number of rows written to each table.
     """
-    return {name: update(con, run, name, rollup, retracts=retracts) for name, rollup in rollups().items()}
+    touched = follow_machines(con, run, retracts=retracts)
+    written = {
+        name: update(con, run, name, rollup, touched if rollup.reads_machines else Touched(retracts))
+        for name, rollup in rollups().items()
+    }
+    forget_machines(con)
+    return {MACHINES: touched.marked_count, **written}
 
 
 def recompute(con: duckdb.DuckDBPyConnection, run: Run, names: Iterable[str] | None = None) -> dict[str, int]:
     """Make all rollups (or those of `names`) anew from all interactions under the settings of `run`.
 
-    The anchors of the interactions are brought in line with the settings first. Only rows that differ are written:
-    gives their number by table, `interactions` for those with another anchor.
+    The anchors of the interactions are brought in line with the settings first, then what is marked as a machine's.
+    Only rows that differ are written: gives their number by table, `interactions` for those with another anchor.
     """
-    written = {"interactions": anchor_again(con, run.settings)}
+    written = {"interactions": anchor_again(con, run.settings), MACHINES: recompute_machines(con, run)}
     for name in rollups() if names is None else names:
         rollup = rollups()[name]
-        _make(con, "new", rollup.rows_sql("interactions", run.settings))
+        known = marked_relation_sql("interactions") if rollup.reads_machines else "interactions"
+        _make(con, "new", rollup.rows_sql(known, run.settings))
         _make(con, "old", f"SELECT {_columns(name)}, rowid AS place FROM {quoted(name)}")
         written[name] = _write(con, run, name, rollup)
         _drop(con)
     return written
 
 
-def update(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup, *, retracts: bool) -> int:
-    """Bring table `name` up to date with `keep_fresh` and `keep_retracted`; gives the number of rows written."""
-    _make(con, "delta", rollup.rows_sql("keep_fresh", run.settings))
-    retracted = rollup.rows_sql("keep_retracted", run.settings) if retracts else "SELECT * FROM keep_delta LIMIT 0"
+def update(
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    name: str,
+    rollup: Rollup,
+    touched: Touched,
+    *,
+    is_compared: bool = False,
+) -> int:
+    """Bring table `name` up to date with what is fresh and what was retracted; gives the number of rows written.
+
+    With `is_compared` only those that differ from what was there; else rows that were made again count and are
+    written, also if they came out the same.
+    """
+    retracts = touched.retracts
+    if not retracts and _is_empty(con, quoted(name)):  # in one query: what a transaction made is read by one thread
+        return _insert(con, run, name, f"({rollup.rows_sql(touched.fresh, run.settings)})")
+    _make(con, "delta", rollup.rows_sql(touched.fresh, run.settings))
+    retracted = rollup.rows_sql(touched.retracted, run.settings) if retracts else "SELECT * FROM keep_delta LIMIT 0"
     _make(con, "stale", retracted)
-    _find_old(con, name, rollup)
-    if retracts and not rollup.appends:
-        _recompute_stale(con, run, rollup)
+    _find_old(con, name, rollup, is_compared=is_compared)
+    if not rollup.appends and not _is_empty(con, "keep_stale"):
+        _recompute_stale(con, run, rollup, touched.retracted)
     _merge(con, run, name, rollup)
     written = _write(con, run, name, rollup)
     _drop(con)
     return written
 
 
-def _find_old(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> None:
-    """Make `keep_old`: the table's rows of every cell that is touched, each with its row id as `place`."""
+def _find_old(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup, *, is_compared: bool) -> None:
+    """Make `keep_old`: the table's rows of every cell that is touched, each with its row id as `place`.
+
+    Unless `is_compared`, the measures of stale cells may be NULL there: they are made again from their interactions.
+    """
     keys, columns = _listed(rollup.keys), _columns(name)
-    if _is_empty(con, quoted(name)):
-        _make(con, "old", f"SELECT {columns}, NULL::BIGINT AS place FROM keep_delta LIMIT 0")
-        return
     touched = _listed(dict.fromkeys((*rollup.keys, *rollup.near)))
     fresh = "" if rollup.appends else f" UNION SELECT {touched} FROM keep_delta"
     _make(con, "touched", f"SELECT {touched} FROM keep_stale{fresh}")
-    if rollup.near == BY_DAY:
-        _find_old_by_day(con, name, keys, columns)
+    if not is_compared and rollup.near in ((), BY_DAY):
+        find = _find_old_by_day if rollup.near else _find_old_by_key
+        find(con, name, rollup)
         return
-    near, relation = near_sql(con, "keep_touched", name, rollup.near), "keep_touched"
-    if not rollup.near and near != "FALSE":
-        # Keys alone are read first: the wide columns only if some are there, and only near them. Rows of a few commits
-        # stand in a few files.
-        order = (*tables()[name].sorted_by, "commit_seq")
-        known = _listed(dict.fromkeys((*rollup.keys, *order)))
-        _make(con, "known", f"SELECT {known} FROM {quoted(name)} WHERE ({keys}) IN (SELECT {keys} FROM keep_touched)")
-        near, relation = near_sql(con, "keep_known", name, order), "keep_known"
+    source, is_touched = quoted(name), f"({keys}) IN (SELECT {keys} FROM keep_touched)"
+    near = near_sql(con, "keep_touched", name, rollup.near)
     # In two steps where few rows are near: the join would have its filters tested before those that leave rows out.
-    source = quoted(name)
     if " OR " in near:
         _make(con, "near", f"SELECT {columns}, rowid AS place FROM {source} WHERE {near}")
         source, near = "(SELECT *, place AS rowid FROM keep_near)", "TRUE"
-    is_touched = f"({keys}) IN (SELECT {keys} FROM {relation})"
     _make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {near} AND {is_touched}")
 
 
-def _find_old_by_day(con: duckdb.DuckDBPyConnection, name: str, keys: str, columns: str) -> None:
+def _find_old_by_key(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> None:
+    """The same for a table in which few of the cells are there: their keys are looked for first.
+
+    The wide columns, which are decoded for many other rows too, are read only if one of the cells is not stale.
+    """
+    source, keys, columns = quoted(name), _listed(rollup.keys), _columns(name)
+    narrow = _listed((*rollup.keys, *rollup.span))
+    is_touched = f"({keys}) IN (SELECT {keys} FROM keep_touched)"
+    _make(con, "known", f"SELECT {narrow}, rowid AS place FROM {source} WHERE {is_touched}")
+    if not _is_empty(con, f"(SELECT 1 FROM keep_known WHERE ({keys}) NOT IN (SELECT {keys} FROM keep_stale))"):
+        is_known = "rowid IN (SELECT place FROM keep_known)"
+        _make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {is_known}")
+        return
+    _make(con, "old", f"SELECT {columns}, NULL::BIGINT AS place FROM keep_delta LIMIT 0")
+    con.execute("INSERT INTO keep_old BY NAME FROM keep_known")
+
+
+def _find_old_by_day(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> None:
     """The same for a table sorted by anchor and day. Of the newest days the rows of the anchors are read.
 
-    Few of the cells of earlier days are there: their keys are looked for first, and the wide columns then only for
-    their anchors. The day is tested afterwards, as a reader would test it on every row.
+    Few of the cells of earlier days are there, and they lie all over the table: only their keys are read, and they
+    become stale, as their interactions are found by their days at less cost than their rows.
     """
-    source, newest = quoted(name), newest_sql(con, "keep_touched")
+    source, keys, columns = quoted(name), _listed(rollup.keys), _columns(name)
+    newest = newest_sql(con, "keep_touched")
     is_touched = f"({keys}) IN (SELECT {keys} FROM keep_touched)"
-    early = f"SELECT anchor FROM keep_touched WHERE NOT ({newest})"
-    of_anchors = f"anchor IN (SELECT anchor FROM keep_touched WHERE {newest})"
-    _make(con, "near", f"SELECT {columns}, rowid AS place FROM {source} WHERE {newest} AND {of_anchors}")
-    _make(con, "known", f"SELECT {keys} FROM {source} WHERE anchor IN ({early})")
+    of_anchors = "anchor IN (SELECT anchor FROM keep_touched WHERE {day})"
+    recent, early = of_anchors.format(day=newest), of_anchors.format(day=f"NOT ({newest})")
+    _make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {newest} AND {recent}")
+    con.execute(f"DELETE FROM keep_old WHERE NOT ({is_touched})")
+    # The day is tested afterwards: a reader would test it on every row.
+    _make(con, "known", f"SELECT {keys}, rowid AS place FROM {source} WHERE {early}")
     con.execute(f"DELETE FROM keep_known WHERE {newest} OR NOT ({is_touched})")
-    of_known = near_sql(con, "keep_known", name, ("anchor",))
-    if of_known == "TRUE":  # they are many
-        of_known = "anchor IN (SELECT anchor FROM keep_known)"
-    _make(con, "late", f"SELECT {columns}, rowid AS place FROM {source} WHERE {of_known}")
-    both = f"FROM keep_near UNION ALL FROM keep_late WHERE NOT ({newest})"
-    _make(con, "old", f"SELECT * FROM ({both}) WHERE {is_touched}")
+    con.execute("INSERT INTO keep_old BY NAME FROM keep_known")
+    con.execute(f"INSERT INTO keep_stale BY NAME SELECT {keys} FROM keep_known")
 
 
-def _recompute_stale(con: duckdb.DuckDBPyConnection, run: Run, rollup: Rollup) -> None:
+def _recompute_stale(con: duckdb.DuckDBPyConnection, run: Run, rollup: Rollup, retracted: str) -> None:
     """Replace what `keep_delta` says of stale cells by what all their interactions say."""
     keys = _listed(rollup.keys)
     stale = f"({keys}) IN (SELECT {keys} FROM keep_stale)"
@@ -122,7 +163,10 @@ def _recompute_stale(con: duckdb.DuckDBPyConnection, run: Run, rollup: Rollup) -
     _make(con, "span", sides)
     days = days_between(con, "keep_span", *rollup.span)
     within = "TRUE" if days is None else within_sql("i.occurred_at", days)
-    scoped = f"(SELECT i.* FROM interactions AS i WHERE {within} AND {rollup.scope})"
+    scope = rollup.scope.replace("keep_retracted", retracted)
+    scoped = f"(SELECT i.* FROM interactions AS i WHERE {within} AND {scope})"
+    if rollup.reads_machines:
+        scoped = marked_relation_sql(scoped, within.replace("i.occurred_at", "occurred_at"))
     con.execute(f"DELETE FROM keep_delta WHERE {stale}")
     con.execute(f"INSERT INTO keep_delta SELECT * FROM ({rollup.rows_sql(scoped, run.settings)}) WHERE {stale}")
 
@@ -144,12 +188,15 @@ def _merge(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) 
 
 def _write(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) -> int:
     """Put `keep_new` in the place of `keep_old`, but for rows that are the same; gives the number of rows written."""
-    columns, changed = _columns(name), "keep_new"
-    if not _is_empty(con, "keep_old"):
-        changed = _replace_changed(con, name, rollup)
-    # The lake sorts what is inserted as the table declares.
+    changed = "keep_new" if _is_empty(con, "keep_old") else _replace_changed(con, name, rollup)
+    return _insert(con, run, name, changed)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, run: Run, name: str, relation: str) -> int:
+    """Add the rows of `relation` to table `name`; gives their number. The lake sorts them as the table declares."""
     row = con.execute(
-        f"INSERT INTO {quoted(name)} BY NAME SELECT {columns}, {run.commit_seq}::BIGINT AS commit_seq FROM {changed}"
+        f"INSERT INTO {quoted(name)} BY NAME SELECT {_columns(name)}, {run.commit_seq}::BIGINT AS commit_seq "
+        f"FROM {relation}"
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -11,6 +11,7 @@ from datetime import datetime
 import duckdb
 
 from pipelines.know.rolled import RolledTable, filled
+from schemas.engagement import is_machine_sql
 from schemas.table import literal
 
 # table -> its key beside the source
@@ -44,10 +45,13 @@ def _crosses(con: duckdb.DuckDBPyConnection, name: str, until: str) -> bool:
 def _cut(con: duckdb.DuckDBPyConnection, name: str, rolled: RolledTable, until: str) -> str:
     crossing = f"know_crossing_{name}"
     (first,) = con.execute(f"SELECT MIN(first_at)::VARCHAR FROM {crossing}").fetchone() or (None,)
+    is_before = f"occurred_at >= {literal(first)}::TIMESTAMPTZ AND occurred_at < {until}"
     before = (
-        f"(SELECT i.* FROM interactions AS i WHERE i.occurred_at >= {literal(first)}::TIMESTAMPTZ "
-        f"AND i.occurred_at < {until} AND {rolled.scope.replace('keep_retracted', crossing)})"
+        f"(SELECT i.* FROM interactions AS i WHERE {is_before} AND {rolled.scope.replace('keep_retracted', crossing)})"
     )
+    if "is_machine" in rolled.select:
+        marks = f"(SELECT interaction_id FROM machine_engagements WHERE {is_before})"
+        before = f"(SELECT * REPLACE ({is_machine_sql(marks)}) FROM {before})"
     con.execute(f"CREATE OR REPLACE TEMP TABLE know_cut_{name} AS {filled(rolled, before)}")
     keys = f"source, {_CUT[name]}"
     return f"(FROM {name} ANTI JOIN {crossing} USING ({keys}) UNION ALL BY NAME FROM know_cut_{name})"

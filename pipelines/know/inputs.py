@@ -21,7 +21,7 @@ know_contacts     customer_id, channel, contacted_at, contacted_on and contacted
                   (forward decay); contacts that failed are not in it; for evidence also source, contact_id
 know_categories   customer_id, category, purchase_count, view_count, amount, affinity (forward-decayed); for
                   estimators, traits have know_interests in its place
-know_consents     customer_id, channel (* for all), status, stated_at, consent_id; purpose marketing
+know_consents     customer_id, channel (* for all), status, stated_at, consent_id; purpose marketing, or * for all
 know_statements   customer_id, channel, stated_at, interaction_id: the latest channel that the customer named
 
 Forward decay weighs an event of day d by 2 ** ((d - L) / H) and, at the time of asking, all by
@@ -78,6 +78,8 @@ FROM identities
 WHERE known_to IS NULL AND customer_id IN (SELECT customer_id FROM know_scope)
 """
 
+_BEFORE = "d.day < (SELECT as_of_day FROM know_clock)"
+
 # Summed while it is read: of many days of a customer only a few rows are kept.
 _ACTIVITY = """
 SELECT i.customer_id, d.channel, d.event_name,
@@ -87,7 +89,7 @@ SELECT i.customer_id, d.channel, d.event_name,
   MAX(d.last_at) FILTER (WHERE d.interaction_count > d.machine_count) AS last_at
 FROM daily_activity AS d
 JOIN know_identifiers AS i ON d.anchor = i.identifier
-WHERE d.day < (SELECT as_of_day FROM know_clock)
+WHERE {within}
 GROUP BY i.customer_id, d.channel, d.event_name
 """
 
@@ -198,7 +200,7 @@ _CONSENTS = """
 SELECT i.customer_id, c.channel, c.status, c.stated_at, c.consent_id
 FROM consents AS c
 JOIN know_identifiers AS i ON c.anchor = i.identifier
-WHERE c.purpose = 'marketing' AND c.stated_at < (SELECT as_of FROM know_clock)
+WHERE c.purpose IN ('marketing', '*') AND c.stated_at < (SELECT as_of FROM know_clock)
 """
 
 _STATEMENTS = """
@@ -216,17 +218,18 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY stated_at DESC, int
 
 
 def input_relations(
-    orders: str = "orders", contacts: str = "contacts", *, has_evidence: bool = False
+    orders: str = "orders", contacts: str = "contacts", *, within: str = _BEFORE, has_evidence: bool = False
 ) -> dict[str, str]:
     """The relations of this module but the first two, by name; `orders` and `contacts` are SQL for these tables.
 
-    Ids of orders and contacts are dear to read; only `has_evidence` needs them.
+    `within` holds for the rows of daily_activity before as_of. Ids of orders and contacts are dear to read; only
+    `has_evidence` needs them.
     """
     order_names, contact_names = ("o.source, o.order_id, ", "c.source, c.contact_id, ") if has_evidence else ("", "")
     return {
         "know_artefacts": _ARTEFACTS,
         "know_identifiers": _IDENTIFIERS,
-        "know_activity": _ACTIVITY,
+        "know_activity": _ACTIVITY.format(within=within),
         "know_customers": _CUSTOMERS,
         "know_orders": _ORDERS.format(orders=orders, names=order_names),
         "know_buyers": _BUYERS,
@@ -249,5 +252,10 @@ def prepare_inputs(
     """
     prepare_premises(con, run.settings, run.as_of)
     cut = orders_and_contacts(con, run.as_of, rolled)
-    for name, sql in input_relations(**cut, has_evidence=has_evidence).items():
+    # Whether there are later days shows by the statistics of the files; the day of each row is dear to test.
+    later = con.execute(
+        "SELECT 1 FROM daily_activity WHERE day >= ?::TIMESTAMPTZ::DATE LIMIT 1", [run.as_of]
+    ).fetchone()
+    within = _BEFORE if later else "TRUE"
+    for name, sql in input_relations(**cut, within=within, has_evidence=has_evidence).items():
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")

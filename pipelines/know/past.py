@@ -21,6 +21,7 @@ from pipelines.know.interests import INTEREST_RELATIONS
 from pipelines.know.premises import AS_MAPS, CLOCK, settings_of
 from pipelines.know.profiles import profiles_sql
 from pipelines.know.rolled import RolledTable, filled
+from schemas.engagement import IS_SIGN, is_machine_sql, marked_sql
 from schemas.identifiers import UNLISTED_PRIORITY, blocked_sql, identifier_sql
 from schemas.interaction import COLUMNS
 from schemas.keys import key
@@ -32,6 +33,7 @@ MACRO = "profiles_asof"
 ROLLED = ("daily_activity", "daily_categories", "orders", "contacts", "consents", "statements")
 TEMPORARY_TABLES = (
     *("know_asked", "know_commit", "know_premises", "know_found", "identities", "artefacts", "interactions"),
+    "machine_engagements",
     *ROLLED,
 )
 # Where a record came from and when it arrived says nothing about the customer.
@@ -70,18 +72,22 @@ _COMMIT_SEQ = "(SELECT commit_seq FROM know_commit)"
 _UNTIL = "(SELECT until_at FROM know_asked)"
 
 
-def _interactions(lake: str) -> str:
+# Whether a machine did something may show by what came a little later: it is known of an event, as whose it is.
+_UNTIL_MARKED = f"{_UNTIL} + INTERVAL 1 HOUR"
+
+
+def _interactions(lake: str, until: str = _UNTIL) -> str:
     """What was known then of what happened before the asked time."""
     return f"""
 SELECT {_SAID}
 FROM {lake}.interactions AS t
 CROSS JOIN know_premises AS p
-WHERE t.commit_seq <= {_COMMIT_SEQ} AND t.occurred_at < {_UNTIL}
+WHERE t.commit_seq <= {_COMMIT_SEQ} AND t.occurred_at < {until}
 UNION ALL
 SELECT {_SAID}
 FROM {lake}.interaction_versions AS t
 CROSS JOIN know_premises AS p
-WHERE t.commit_from <= {_COMMIT_SEQ} AND t.commit_to > {_COMMIT_SEQ} AND t.occurred_at < {_UNTIL}
+WHERE t.commit_from <= {_COMMIT_SEQ} AND t.commit_to > {_COMMIT_SEQ} AND t.occurred_at < {until}
 """
 
 
@@ -129,16 +135,35 @@ def _asked_relations(valid_at: str, known_at: str, lake: str) -> dict[str, str]:
     }
 
 
-def _rollups(rolled: Mapping[str, RolledTable]) -> dict[str, str]:
-    return {name: filled(rolled[name], "interactions") for name in ROLLED}
+def _marks(lake: str, of_message: str = "TRUE") -> str:
+    """What the rules of that time mark of what was known then; those of the settings, off where there were none."""
+    delivery, agent, least = (
+        f"(SELECT COALESCE({name}, {off}) FROM know_premises)"
+        for name, off in (("machine_delivery_seconds", 0), ("machine_agent_seconds", 0), ("machine_least_links", 1))
+    )
+    signs = f"(SELECT * FROM ({_interactions(lake, _UNTIL_MARKED)}) WHERE {IS_SIGN} AND {of_message})"
+    return marked_sql(signs, delivery, agent, least)
+
+
+def _rollups(rolled: Mapping[str, RolledTable], unmarked: str) -> dict[str, str]:
+    """The rollups of `interactions`; those that do not look at machines, of the relation without marks."""
+    return {
+        name: filled(rolled[name], "interactions" if "is_machine" in rolled[name].select else unmarked)
+        for name in ROLLED
+    }
+
+
+_READ_WHERE_USED = ("know_happened", "interactions")
 
 
 def macro_sql(rolled: Mapping[str, RolledTable]) -> str:
     """The body of `profiles_asof`: the profiles of every customer, as one SELECT over the parameters."""
     relations = {
         **_asked_relations("valid_at", "known_at", "main"),
-        "interactions": _interactions("main"),
-        **_rollups(rolled),
+        "know_happened": _interactions("main"),
+        "machine_engagements": _marks("main"),
+        "interactions": f"SELECT * REPLACE ({is_machine_sql('machine_engagements')}) FROM know_happened",
+        **_rollups(rolled, "know_happened"),
         "know_scope": "SELECT DISTINCT customer_id FROM identities",
         "know_clock": CLOCK.format(as_of="(SELECT until_at FROM know_asked)"),
         **input_relations(),
@@ -147,7 +172,7 @@ def macro_sql(rolled: Mapping[str, RolledTable]) -> str:
     }
     # Interactions are wide and each rollup wants other columns of them, so they are read where they are used.
     steps = (
-        f"{name} AS {'NOT ' if name == 'interactions' else ''}MATERIALIZED ({sql})" for name, sql in relations.items()
+        f"{name} AS {'NOT ' if name in _READ_WHERE_USED else ''}MATERIALIZED ({sql})" for name, sql in relations.items()
     )
     return f"WITH {', '.join(steps)} FROM ({profiles_sql()})"
 
@@ -226,7 +251,11 @@ class Past:
         known = _interactions(self.lake)
         self.con.execute(_FOUND.replace("{known}", known), {"customer_id": customer_id})
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE interactions AS {_GATHERED.replace('{known}', known)}")
-        for name, sql in _rollups(self.rolled).items():
+        marks = _marks(self.lake, "(source, contact_id) IN (SELECT source, contact_id FROM interactions)")
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE machine_engagements AS {marks}")
+        is_marked = "interaction_id IN (SELECT interaction_id FROM machine_engagements)"
+        self.con.execute(f"UPDATE interactions SET is_machine = TRUE WHERE {is_marked}")
+        for name, sql in _rollups(self.rolled, "interactions").items():
             self.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
 
 

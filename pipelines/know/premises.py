@@ -10,15 +10,16 @@ import duckdb
 
 from warehouse.errors import RapportError
 from warehouse.run import Run
-from warehouse.settings import KnowSettings, Settings
+from warehouse.settings import KnowSettings, MachineSettings, Settings
 
-_COLUMNS = "currency, rates, priorities, blocked_values, channel_half_life_days, interest_half_life_days"
+_RULES = "machine_delivery_seconds, machine_agent_seconds, machine_least_links"
+_COLUMNS = f"currency, rates, priorities, blocked_values, channel_half_life_days, interest_half_life_days, {_RULES}"
 
 # Maps, as the keys of the settings are any text, which a path into JSON is not.
-AS_MAPS = """
+AS_MAPS = f"""
 SELECT currency, rates::MAP(VARCHAR, DECIMAL(20,10)) AS rates, priorities::MAP(VARCHAR, INTEGER) AS priorities,
-  blocked_values, channel_half_life_days, interest_half_life_days
-FROM {premises}
+  blocked_values, channel_half_life_days, interest_half_life_days, {_RULES}
+FROM {{premises}}
 """
 CLOCK = """
 SELECT {as_of} AS as_of, {as_of}::DATE AS as_of_day, channel_half_life_days, interest_half_life_days
@@ -27,7 +28,8 @@ FROM know_premises
 _GIVEN = (
     "(SELECT ? AS currency, ?::JSON AS rates, ?::JSON AS priorities, "
     "list_transform(?::VARCHAR[], lambda value: lower(value)) AS blocked_values, "
-    "?::DOUBLE AS channel_half_life_days, ?::DOUBLE AS interest_half_life_days)"
+    "?::DOUBLE AS channel_half_life_days, ?::DOUBLE AS interest_half_life_days, "
+    "?::DOUBLE AS machine_delivery_seconds, ?::DOUBLE AS machine_agent_seconds, ?::INTEGER AS machine_least_links)"
 )
 
 
@@ -45,17 +47,18 @@ def settings_of(con: duckdb.DuckDBPyConnection, present: Settings) -> Settings:
     """`present` with the settings that know_premises holds; as it is where there are none."""
     row = con.execute(
         "SELECT currency, rates::JSON, priorities::JSON, blocked_values, channel_half_life_days, "
-        "interest_half_life_days FROM know_premises"
+        f"interest_half_life_days, {_RULES} FROM know_premises"
     ).fetchone()
     if row is None:
         return present
-    currency, rates, priorities, blocked, *half_lives = row
+    currency, rates, priorities, blocked, channel_days, interest_days, *rules = row
     return replace(
         present,
         currency=currency,
         rates={code: Decimal(str(rate)) for code, rate in json.loads(rates).items()},
         identity=replace(present.identity, priorities=json.loads(priorities), blocked_values=tuple(blocked)),
-        know=KnowSettings(*half_lives),
+        know=KnowSettings(channel_days, interest_days),
+        machines=present.machines if None in rules else MachineSettings(*rules),
     )
 
 
@@ -85,7 +88,9 @@ def _values(settings: Settings) -> list[Any]:
     rates = {code: f"{rate:f}" for code, rate in settings.rates.items()}
     texts = [json.dumps(found, sort_keys=True) for found in (rates, settings.identity.priorities)]
     blocked = sorted(settings.identity.blocked_values)
-    return [settings.currency, *texts, blocked, *_half_lives(settings)]
+    machines = settings.machines
+    rules = [machines.delivery_seconds, machines.agent_seconds, machines.least_links]
+    return [settings.currency, *texts, blocked, *_half_lives(settings), *rules]
 
 
 def _half_lives(settings: Settings) -> tuple[float, float]:

@@ -8,7 +8,7 @@ TABLE = Table(
         Column(
             "consent_id",
             TEXT,
-            "SHA-256 prefix over the event behind it, purpose and channel",
+            "SHA-256 prefix over event, purpose and channel; where events repeat it, over anchor, day and what is said",
             nullable=False,
         ),
         Column("anchor", TEXT, "KIND:VALUE of the person", nullable=False),
@@ -17,7 +17,8 @@ TABLE = Table(
         Column("status", TEXT, "what was said", nullable=False, values=("granted", "denied")),
         Column("legal_basis", TEXT, "e.g. consent, objection", nullable=False),
         Column("version", TEXT, "version of the wording"),
-        Column("stated_at", INSTANT, "when it was said", nullable=False),
+        Column("stated_at", INSTANT, "when it was said (last, where events repeat it)", nullable=False),
+        Column("heard_at", INSTANT, "when the interaction happened that said it"),
         Column("interaction_id", TEXT, "the evidence", nullable=False),
         Column("commit_seq", LONG, "commit that published it", nullable=False),
     ),

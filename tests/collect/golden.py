@@ -23,7 +23,7 @@ _OF_THE_RUN = ("batch_id", "commit_seq", "connector", "file_id", "ingested_at", 
 def staged_sample(name: str) -> Staged:
     """What the sample of connector `name` becomes."""
     folder = SAMPLES / name
-    if connectors()[name].framing == "json":
+    if connectors()[name].framing != "table":
         return stage(name, (folder / "input.ndjson").read_bytes())
     mapping = (folder / "mapping.toml").read_text(encoding="utf-8")
     return stage(name, (folder / "input.csv").read_bytes(), mapping=mapping)

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines.collect.compose import Batch
-from pipelines.collect.stage_split import Split, SplitFile, StagedPart, stage_split
+from pipelines.collect.stage_split import Split, SplitFile, stage_split
+from pipelines.collect.write_part import StagedPart
 from warehouse.settings import Settings
 from warehouse.suppression import SuppressionList
 

@@ -1,6 +1,7 @@
 import pytest
 
-from pipelines.collect.mapping import mapping_plan, parse_mapping
+from pipelines.collect.mapping import parse_mapping
+from pipelines.collect.mapping_plan import mapping_plan
 from tests.collect.staged import stage
 from warehouse.errors import UsageError
 
@@ -27,7 +28,7 @@ def test_the_smallest_mapping_has_defaults() -> None:
     ("text", "told"),
     [
         ("x = \n", r"not valid TOML: .*line 1.*; mend that line"),
-        ("colums = {}" + SMALLEST, r"unknown entry 'colums'; known are format, timezone, csv, constants, columns"),
+        ("colums = {}" + SMALLEST, r"unknown entry 'colums'; known are format, timezone, csv, json, constants"),
         ("columns = 1", r"'columns' must be a table: \[columns\]"),
         ("values = []" + SMALLEST, r"'values' must be a table: \[values\]"),
         (SMALLEST.replace('"id"', "7"), r"\[columns\] event_id must be the name of a column, or a list of names"),
@@ -43,7 +44,7 @@ def test_the_smallest_mapping_has_defaults() -> None:
         (SMALLEST.replace('channel = "pos"', ""), r"gives no channel; set it under \[constants\] or \[columns\]"),
         (SMALLEST.replace('event_name = "visited"', ""), r"gives no event_name; set it under"),
         (SMALLEST.replace('occurred_at = "at"', ""), r"gives no time; map occurred_at under \[columns\]"),
-        ('format = "xls"' + SMALLEST, r"format 'xls' is unknown; use csv or parquet"),
+        ('format = "xls"' + SMALLEST, r"format 'xls' is unknown; use csv, parquet or json"),
         ('timezone = "Mars/Olympus"' + SMALLEST, r"timezone 'Mars/Olympus' is unknown; use a name such as Europe/"),
         ('timezone = "../etc"' + SMALLEST, r"timezone '../etc' is unknown"),
         ('[csv]\nencoding = "latin-1"' + SMALLEST, r"\[csv\] has an unknown entry 'encoding'.*UTF-8"),

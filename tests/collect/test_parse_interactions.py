@@ -9,7 +9,8 @@ from apache_beam.testing import util
 from pipelines.collect.compose import Batch
 from pipelines.collect.parse_interactions import ParseInteractions
 from pipelines.collect.part_notes import note_part, noted_parts
-from pipelines.collect.stage_split import MAX_PARTS, FileCount, Split, SplitFile, StagedPart
+from pipelines.collect.stage_split import MAX_PARTS, Split, SplitFile
+from pipelines.collect.write_part import FileCount, StagedPart
 from tests.collect.segment_calls import lines, track
 from tests.collect.staged import INGESTED_AT
 from warehouse.settings import Settings

@@ -1,3 +1,4 @@
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -103,7 +104,7 @@ CHANNELS = {
     "iOS": "app",
     "Android": "app",
     "pos": "pos",
-    "kiosk_2": "kiosk_2",
+    "kiosk_2": "unknown_channel",
     "In Store": "channel_not_snake_case",
     "": "channel_not_snake_case",
 }
@@ -266,3 +267,77 @@ def test_times_come_from_the_call() -> None:
 def test_a_time_that_is_none_is_refused(field: str, wrong: Any) -> None:
     column = {"timestamp": "occurred_at", "originalTimestamp": "original_at", "sentAt": "sent_at"}
     assert judged(track(**{field: wrong})) == [f"wrong_type_{column.get(field, 'received_at')}"]
+
+
+def stamped(preferences: Any, **fields: Any) -> Call:
+    return track(context={"consent": {"categoryPreferences": preferences}}, **fields)
+
+
+def test_preferences_by_category_are_statements_on_consent() -> None:
+    found = values(
+        "consents",
+        stamped({"Advertising": True, "DataSharing": False, "C 0001": "true"}),
+        stamped({}),
+        stamped(None),
+        track(context={"consent": {}}),
+        track(context={"consent": None}),
+        track(),
+    )
+    assert [[(s["purpose"], s["status"], s["channel"]) for s in json.loads(said or "[]")] for said in found] == [
+        [("advertising", "granted", "web"), ("data_sharing", "denied", "web"), ("c_0001", "granted", "web")],
+        [("*", "denied", "web")],
+        [],
+        [],
+        [],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_every_call_may_carry_consent(kind: str) -> None:
+    context = {"consent": {"categoryPreferences": {"Ads": True}}, "channel": "mobile"}
+    (said,) = values("consents", call(kind, event="Any", previousId="p", context=context))
+    assert [(s["purpose"], s["channel"]) for s in json.loads(said)] == [("ads", "app")]
+
+
+def test_the_consent_of_a_batch_holds_for_its_calls() -> None:
+    context = {"consent": {"categoryPreferences": {"Ads": True}}}
+    staged = stage("segment", lines({"batch": [track(), track(context={"channel": "mobile"})], "context": context}))
+    assert [json.loads(said)[0]["channel"] for (said,) in staged.rows("consents")] == ["web", "app"]
+
+
+@pytest.mark.parametrize("wrong", ["yes", 1, {"a": True}, [], None])
+def test_a_preference_that_is_neither_true_nor_false_is_refused(wrong: Any) -> None:
+    assert judged(stamped({"Ads": wrong})) == ["wrong_type_consent"]
+
+
+@pytest.mark.parametrize("wrong", ["granted", [], 5])
+def test_consent_of_another_shape_is_refused(wrong: Any) -> None:
+    assert judged(stamped(wrong), track(context={"consent": wrong})) == ["wrong_type_consent"] * 2
+
+
+def test_a_changed_preference_is_an_event_about_consent() -> None:
+    names = ["Segment Consent Preference Updated", "Segment Consent Preference"]
+    assert values("event_name", *map(track, names)) == ["consent_stated"] * 2
+
+
+def test_the_campaign_of_the_context_holds_unless_the_event_has_one() -> None:
+    context = {"campaign": {"name": "spring"}}
+    found = values("campaign_id", track(context=context), track(context=context, properties={"campaign_id": "own"}))
+    assert found == ["spring", "own"]
+
+
+def test_live_chat_is_a_channel_of_its_own_in_which_the_company_sends_what_is_received() -> None:
+    said = {"message_body": "Hello"}
+    names = ["Live Chat Message Sent", "Live Chat Message Received", "Live Chat Conversation Started"]
+    rows = [row for row in judged(*(track(name, properties=said) for name in names)) if isinstance(row, dict)]
+    assert [(row["channel"], row["direction"], row["text"]) for row in rows] == [
+        ("chat", "inbound", "Hello"),
+        ("chat", "outbound", "Hello"),
+        ("chat", "inbound", "Hello"),
+    ]
+
+
+def test_the_envelope_of_the_collector_says_when_a_call_was_received() -> None:
+    envelope = {"rapport_request": {"received_at": "2020-07-01T10:00:01Z", "headers": {}}, "body": track()}
+    assert [at.isoformat() for at in values("received_at", envelope)] == ["2020-07-01T10:00:01+00:00"]

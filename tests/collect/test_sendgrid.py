@@ -1,27 +1,9 @@
-import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.collect.staged import Row, Staged, stage
-
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "email_webhooks" / "sendgrid.jsonl"
-# The names that the recording project gives to events, and ours.
-CANONICAL = {
-    "queued": "email_sent",
-    "delivered": "email_delivered",
-    "deferred": "email_deferred",
-    "bounced": "email_bounced",
-    "rejected": "email_rejected",
-    "opened": "email_opened",
-    "clicked": "email_clicked",
-    "complained": "email_complained",
-    "unsubscribed": "email_unsubscribed",
-    "subscribed": "email_subscribed",
-}
 
 Event = dict[str, Any]
 
@@ -194,40 +176,29 @@ def test_requests_follow_each_other_line_by_line() -> None:
     assert staged.codes() == [(6, "bad_json")]
 
 
-def recorded() -> Iterator[Any]:
-    """Recorded requests (test name, body, expected events); those of inbound mail are forms and skip."""
-    if not RECORDED.exists():
-        yield pytest.param(None, None, id="none", marks=pytest.mark.skip(reason=f"{RECORDED.name} is not here"))
-        return
-    for place, line in enumerate(RECORDED.read_text(encoding="utf-8").splitlines()):
-        raw = json.loads(line)
-        is_json = raw["request"]["content_type"].startswith("application/json")
-        marks = [] if is_json else [pytest.mark.skip(reason="inbound mail comes as a form, another format")]
-        yield pytest.param(
-            _body(raw["request"]),
-            [found["event"] for found in raw["events"] if found["kind"] == "tracking"]
-            if raw["status"] == 200
-            else None,
-            id=f"{place}-{raw['test'].rpartition('.')[2]}",
-            marks=marks,
-        )
-
-
-def _body(request: dict[str, Any]) -> bytes:
-    return base64.b64decode(request["body_base64"]) if "body_base64" in request else request["body"].encode()
-
-
-@pytest.mark.parametrize(("body", "expected"), list(recorded()))
-def test_a_recorded_tracking_request_loads_as_its_project_expects(body: bytes, expected: list[Event] | None) -> None:
-    staged = stage("sendgrid", body)
-    assert staged.rejections == []
-    if expected is None:  # refused for its signature there; what it says is right
-        return
-    found = [
-        (row["event_name"], row["identifiers"][0]["value"], row["occurred_at"].isoformat(), row["event_id"])
-        for row in staged.interactions
+def test_a_user_agent_of_a_scanner_is_a_machine() -> None:
+    agents = [
+        ("open", "Barracuda"),
+        ("click", "Mozilla/5.0"),
+        ("unsubscribe", "Java/11"),
+        ("click", "Mozilla/5.0 (X11)"),
     ]
-    assert found == [
-        (CANONICAL[event["event_type"]], event["recipient"], event["timestamp"], event["event_id"])
-        for event in expected
-    ]
+    sent = [event(wire, useragent=agent) for wire, agent in agents]
+    assert values("is_machine", *sent) == [True, True, False, False]
+
+
+def test_ids_may_stand_among_the_unique_arguments_or_be_those_of_a_campaign() -> None:
+    arguments = {"user_id": "u1", "campaign_id": "c1", "offer_id": "o1", "decision_id": "d1"}
+    (row,) = request(event(unique_args=arguments, marketing_campaign_id=7)).interactions
+    assert (row["anchor"], row["campaign_id"], row["offer_id"], row["decision_id"]) == ("user_id:u1", "c1", "o1", "d1")
+    assert json.loads(row["properties"])["marketing_campaign_id"] == 7
+    assert values("campaign_id", event(marketing_campaign_id=7), event(singlesend_id="s")) == ["7", "s"]
+
+
+def test_mail_without_a_date_counts_from_when_it_came() -> None:
+    mail = {"headers": "", "from": "A <a@example.com>", "text": "Hello"}
+    line = {"rapport_request": {"received_at": "2024-05-31T12:00:00Z", "headers": {}}, "body": mail}
+    (row,) = stage("sendgrid", json.dumps(line)).interactions
+    assert (row["event_name"], row["text"], row["time_basis"]) == ("email_replied", "Hello", "received")
+    assert (row["anchor"], row["occurred_at"]) == ("email:a@example.com", row["received_at"])
+    assert stage("sendgrid", json.dumps(mail)).codes() == [(1, "missing_time")]

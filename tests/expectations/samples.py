@@ -60,8 +60,7 @@ def _numbers(*columns: str) -> dict[str, tuple[list[Changes], list[Changes]]]:
     }
 
 
-def _names(*columns: str) -> dict[str, tuple[list[Changes], list[Changes]]]:
-    right = ("a", "order_completed", "2fa_enabled", "step_2", "заказ_оформлен", "注文_完了", "über_uns")
+def _names(column: str, *right: str) -> dict[str, tuple[list[Changes], list[Changes]]]:
     wrong = (
         "",
         " ",
@@ -74,14 +73,10 @@ def _names(*columns: str) -> dict[str, tuple[list[Changes], list[Changes]]]:
         "a\n",
         "a.b",
     )
-    snake = {
-        f"{column}_not_snake_case": ([{column: name} for name in right], [{column: name} for name in wrong])
-        for column in columns
+    return {
+        f"{column}_not_snake_case": ([{column: name} for name in right], [{column: name} for name in wrong]),
+        f"{column}_too_long": ([{column: right[-1]}], [{column: "x" * 256}, {column: "X" * 256}]),
     }
-    length = {
-        f"{column}_too_long": ([{column: "x" * 255}], [{column: "x" * 256}, {column: "X" * 256}]) for column in columns
-    }
-    return snake | length
 
 
 # suite -> code -> (rows that pass every rule, rows that fail this rule first)
@@ -93,7 +88,14 @@ SAMPLES: dict[str, dict[str, tuple[list[Changes], list[Changes]]]] = {
             [{"event_id": "null"}, {"event_id": "undefined"}, {"event_id": "NaN"}],
         ),
         **_ids("event_id", "order_id", "product_id", "campaign_id", "offer_id", "contact_id"),
-        **_names("event_name", "channel"),
+        **_names(
+            "event_name", "a", "order_completed", "2fa_enabled", "step_2", "заказ_оформлен", "注文_完了", "x" * 255
+        ),
+        **_names("channel", "web", "in_app", "pos"),
+        "unknown_channel": (
+            [{"channel": "email"}, {"channel": "survey"}],
+            [{"channel": "store_visit"}, {"channel": "emails"}, {"channel": "訪問"}],
+        ),
         **_instants("occurred_at", "received_at"),
         **_numbers("amount", "margin", "quantity"),
         "currency_not_iso_4217": (

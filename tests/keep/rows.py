@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.keep.rollup import update
+from pipelines.keep.machines import MACHINES
+from pipelines.keep.rollup import roll_up
 from pipelines.keep.rollups import rollups
 from schemas.table import JSON, TEXT, quoted
 from schemas.tables import tables
@@ -72,8 +73,7 @@ def step(
     stage_rows(con, fresh)
     con.execute("CREATE OR REPLACE TEMP TABLE keep_fresh AS SELECT * FROM staged_rows")
     con.execute("INSERT INTO interactions SELECT * FROM keep_fresh")
-    for name, rollup in rollups().items():
-        update(con, run_of(commit_seq, settings), name, rollup, retracts=bool(ids))
+    roll_up(con, run_of(commit_seq, settings), retracts=bool(ids))
 
 
 def stage_rows(con: duckdb.DuckDBPyConnection, given: Sequence[Row]) -> None:
@@ -84,9 +84,9 @@ def stage_rows(con: duckdb.DuckDBPyConnection, given: Sequence[Row]) -> None:
 
 
 def rolled_up(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """The rows of every rollup, without the commit that wrote them."""
+    """The rows of every rollup and all marks, without the commit that wrote them."""
     found = {}
-    for name in rollups():
+    for name in (MACHINES, *rollups()):
         columns = ", ".join(quoted(column) for column in tables()[name].column_names if column != "commit_seq")
         found[name] = sorted(map(repr, con.execute(f"SELECT {columns} FROM {quoted(name)}").fetchall()))
     return found
@@ -97,8 +97,8 @@ def recomputed(con: duckdb.DuckDBPyConnection, settings: Settings = SETTINGS) ->
     lake = memory_lake()
     lake.register("all_rows", con.execute("SELECT * FROM interactions").to_arrow_table())
     lake.execute("CREATE TEMP TABLE keep_fresh AS SELECT * FROM all_rows")
-    for name, rollup in rollups().items():
-        update(lake, run_of(1, settings), name, rollup, retracts=False)
+    lake.execute("INSERT INTO interactions SELECT * FROM keep_fresh")
+    roll_up(lake, run_of(1, settings), retracts=False)
     return rolled_up(lake)
 
 

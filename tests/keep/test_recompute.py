@@ -72,7 +72,7 @@ def test_only_rows_that_differ_are_written() -> None:
     step(con, [event("e1", amount=Decimal(1)), event("e2", amount=Decimal(1), currency="JPY")])
     with_yen = replace(SETTINGS, rates={**SETTINGS.rates, "JPY": Decimal("0.006")})
     written = recompute(con, run_of(2, with_yen), ["orders", "consents"])
-    assert written == {"interactions": 0, "orders": 1, "consents": 0}
+    assert written == {"interactions": 0, "machine_engagements": 0, "orders": 1, "consents": 0}
     assert cells(con, "orders", "order_id", "amount", "commit_seq") == [
         ("event:e1", Decimal(1), 1),
         ("event:e2", Decimal("0.006"), 2),

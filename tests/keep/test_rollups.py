@@ -28,6 +28,10 @@ ITEM = st.fixed_dictionaries(
         "amount": AMOUNTS,
     }
 )
+CONSENTS = (
+    '[{"purpose": "ads", "channel": "web", "status": "granted"}]',
+    '[{"purpose": "ads", "channel": "web", "status": "denied"}, {"purpose": "ads", "status": "denied"}]',
+)
 SAID = st.fixed_dictionaries(
     {
         "source": st.sampled_from(["till", "shop"]),
@@ -45,6 +49,7 @@ SAID = st.fixed_dictionaries(
         "offer_id": st.none() | st.sampled_from("pq"),
         "items": st.none() | st.lists(ITEM, max_size=3),
         "is_machine": st.booleans(),
+        "consents": st.sampled_from([None, *CONSENTS]),
         "properties": st.sampled_from([None, '{"traits": {"a": "x", "b": 1}}', '{"traits": {"a": "y"}, "c": 2}']),
     }
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from expectations.suite import Declared
 from flows.ingest import ingest_paths
 from flows.run import run_plain
 from pipelines.validate.validate import CheckpointResult, ExpectationResult
@@ -102,8 +103,9 @@ class TestAFileThatItsMappingDoesNotFit:
 def test_staged_files_are_published_only_if_the_checkpoint_lets_them(
     success: bool, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def checkpoint(staged: Sequence[Path], table: str) -> CheckpointResult:
+    def checkpoint(staged: Sequence[Path], table: str, declared: Declared) -> CheckpointResult:
         assert table == "interactions"
+        assert {"web", "email", "pos"} <= set(declared["channel"])
         assert [path.is_file() for path in staged] == [True]
         return CheckpointResult(table, (ExpectationResult("amount_out_of_range", success, 4, 0 if success else 1),))
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from benchmarks.rebuild import main as benchmark
 from flows.ingest import Origin
-from flows.progress import Counts
 from flows.rebuild import rebuild
 from flows.rebuild.recorded import Recorded, in_series
 from pipelines.collect.landing import LandedFile, draft_of
@@ -204,7 +203,7 @@ def test_a_lake_without_a_record_can_be_rebuilt() -> None:
 @given(sizes=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3_000)), max_size=12), most=st.integers(1, 5))
 def test_series_keep_the_files_of_one_commit_together(sizes: list[tuple[int, int]], most: int) -> None:
     files = [
-        Recorded(_landed(str(number), size), Origin("", commit, datetime.now(UTC)), Counts())
+        Recorded(_landed(str(number), size), Origin("", commit, datetime.now(UTC)))
         for number, (commit, size) in enumerate(sorted(sizes))
     ]
     series = list(in_series(files, most))

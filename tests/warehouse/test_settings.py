@@ -63,7 +63,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("curency = 'USD'", r"setting 'curency' is unknown; known are as_of, catalog, currency"),
+        ("curency = 'USD'", r"setting 'curency' is unknown; known are as_of, catalog, channels, collector, currency"),
         ("[identity]\nkinds = []", r"setting \[identity\] 'kinds' is unknown; known are account_kinds"),
         ("[identity.decide]\nseed = 1", r"setting \[identity\] 'decide' is unknown"),
     ],

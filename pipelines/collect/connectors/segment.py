@@ -1,9 +1,10 @@
 """Segment's spec (also RudderStack and Jitsu clients): JSON lines of single calls and batches.
 
-Source: Segment Spec (Common Fields, Track, Identify, Alias; E-commerce v2, Email).
+Source: Segment Spec (Common Fields, Track, Identify, Alias; E-commerce v2, Email, Live Chat); Consent Management.
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
+from pipelines.collect.consent import bad_categories_sql, category_consents_sql
 from pipelines.collect.json_records import (
     JsonFormat,
     first_sql,
@@ -13,6 +14,7 @@ from pipelines.collect.json_records import (
     members_sql,
     unknown_members_sql,
 )
+from pipelines.collect.naming import snake_sql
 from schemas.vocabulary import DELIVERED_SIGNS, FAILED_SIGNS, SENT_SIGNS, contact_events
 
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
@@ -46,6 +48,7 @@ _PROPERTIES = {
     "decision_id": "VARCHAR",
     "contact_id": "VARCHAR",
     "message_id": "VARCHAR",
+    "message_body": "VARCHAR",
 }
 # The context of a batch holds for its calls, as far as they do not say otherwise.
 _CONTEXT = """CASE WHEN batch_context IS NULL THEN r.context
@@ -54,7 +57,8 @@ _FORMAT = JsonFormat(
     known=_KNOWN,
     nested={
         "p": ("r.properties", _PROPERTIES),
-        "c": (_CONTEXT, {"channel": "VARCHAR", "externalIds": "JSON"}),
+        "c": (_CONTEXT, {"channel": "VARCHAR", "consent": "JSON", "campaign": "JSON"}),
+        "x": (_CONTEXT, {"externalIds": "JSON"}),
         "t": ("r.traits", {"email": "VARCHAR", "phone": "VARCHAR"}),
     },
     batch="batch",
@@ -62,15 +66,18 @@ _FORMAT = JsonFormat(
     envelope={"batch_sent_at": "sentAt", "batch_received_at": "receivedAt", "batch_context": "context"},
 )
 
-# Spec names that the e-mail channel has under a canonical name of its own.
+# Spec names that others have, too, under a canonical name.
 _ALIASES = {
     "email_link_clicked": "email_clicked",
     "email_marked_as_spam": "email_complained",
     "unsubscribed": "email_unsubscribed",
+    "segment_consent_preference_updated": "consent_stated",
+    "segment_consent_preference": "consent_stated",
 }
 _TEXTS = (
     *(f"r.{name}" for name in ("messageId", "userId", "anonymousId", "previousId", "event")),
     *(f"p.{name}" for name in ("order_id", "product_id", "category", "campaign_id", "offer_id", "contact_id")),
+    "p.message_body",
 )
 _CHANNELS = {
     "browser": "web",
@@ -80,15 +87,33 @@ _CHANNELS = {
     "ios": "app",
     "android": "app",
 }
-_COMPANY_EVENTS = contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS)
 
-_SPLIT_CAMEL = r"regexp_replace(r.event, '([\p{Ll}\p{N}])(\p{Lu})', '\1_\2', 'g')"
-_ANY_NAME = rf"trim(regexp_replace(lower({_SPLIT_CAMEL}), '[^\p{{L}}\p{{M}}\p{{N}}]+', '_', 'g'), '_')"
-# Nearly all names are plain words, "Product Viewed" or "product_viewed": one test is cheaper than two replacements.
-_PLAIN_NAME = "'[A-Z]?[a-z0-9]+([ _][A-Z]?[a-z0-9]+)*'"
-_SNAKE = (
-    f"CASE WHEN regexp_full_match(r.event, {_PLAIN_NAME}) THEN replace(lower(r.event), ' ', '_') ELSE {_ANY_NAME} END"
-)
+
+def _cases(expression: str, mapping: dict[str, str]) -> str:
+    branches = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in mapping.items())
+    return f"CASE {expression} {branches} ELSE {expression} END"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+# Live chat is told as the customer sees it: what he receives, the company sends.
+_COMPANY_EVENTS = (*contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS), "live_chat_message_received")
+_CHANNEL = f"""CASE
+    WHEN starts_with(event_name, 'email_') THEN 'email'
+    WHEN starts_with(event_name, 'live_chat_') THEN 'chat'
+    ELSE COALESCE({_cases("lower(c.channel)", _CHANNELS)}, 'web')
+END"""
+_PREFERENCES = "json_extract(c.consent, '$.categoryPreferences')"
+_CONSENTS = f"""CASE WHEN c.consent IS NOT NULL AND {first_sql(_PREFERENCES)} = '{{'
+    THEN {category_consents_sql(_PREFERENCES, _CHANNEL)} END"""
+_BAD_CONSENT = f"""(
+    {first_sql("c.consent")} NOT IN ('{{', 'n')
+    OR {first_sql(_PREFERENCES)} NOT IN ('{{', 'n')
+    OR CASE WHEN {first_sql(_PREFERENCES)} = '{{' THEN {bad_categories_sql(_PREFERENCES)} END
+)"""
+
 _QUANTITY = money_sql("product.quantity")
 _AMOUNT = f"""TRY_CAST(
     {money_sql("product.price")} * COALESCE(TRY_CAST(product.quantity AS DOUBLE), 1) AS DECIMAL(18,4)
@@ -113,15 +138,6 @@ _BAD_PRODUCTS = f"""(
 )"""
 
 
-def _cases(expression: str, mapping: dict[str, str]) -> str:
-    branches = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in mapping.items())
-    return f"CASE {expression} {branches} ELSE {expression} END"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
 # What has no column stays unchanged: the event's own properties at the top, the other fields by their names, what the
 # envelope of a batch says besides as `batch`.
 _REST = joined_sql(
@@ -139,7 +155,7 @@ def _named_sql(records: str) -> str:
     return f"""
         WITH records AS ({records}),
         snake AS (
-            SELECT *, CASE WHEN r.type = 'track' THEN {_SNAKE} ELSE r.type END AS snake_name
+            SELECT *, CASE WHEN r.type = 'track' THEN {snake_sql("r.event")} ELSE r.type END AS snake_name
             FROM records
         )
         SELECT *, {_cases("snake_name", _ALIASES)} AS event_name
@@ -155,26 +171,24 @@ _PLAN = Plan(
     fields={
         "event_id": Field("r.messageId"),
         "event_name": Field("event_name"),
-        "channel": Field(
-            "CASE WHEN starts_with(event_name, 'email_') THEN 'email' "
-            f"ELSE COALESCE({_cases('lower(c.channel)', _CHANNELS)}, 'web') END"
-        ),
+        "channel": Field(_CHANNEL),
         "direction": Field(f"CASE WHEN {_FROM_COMPANY} THEN 'outbound' ELSE 'inbound' END"),
         "initiator": Field(f"CASE WHEN {_FROM_COMPANY} THEN 'company' ELSE 'customer' END"),
         "occurred_at": Field("r.timestamp"),
         "original_at": Field("r.originalTimestamp"),
         "sent_at": Field("COALESCE(r.sentAt, batch_sent_at)"),
-        "received_at": Field("COALESCE(r.receivedAt, batch_received_at)"),
+        "received_at": Field("COALESCE(r.receivedAt, batch_received_at, request_received_at)"),
         "amount": Field("COALESCE(nullif(p.revenue, ''), nullif(p.total, ''), p.value)"),
         "currency": Field("upper(p.currency)"),
         "quantity": Field("p.quantity"),
         "product_id": Field("p.product_id"),
         "category": Field("p.category"),
         "order_id": Field("p.order_id"),
-        "campaign_id": Field("p.campaign_id"),
+        "campaign_id": Field("COALESCE(nullif(p.campaign_id, ''), json_extract_string(c.campaign, '$.name'))"),
         "offer_id": Field("p.offer_id"),
         "decision_id": Field("p.decision_id"),
         "contact_id": Field("COALESCE(p.contact_id, p.message_id)"),
+        "text": Field("CASE WHEN starts_with(event_name, 'live_chat_') THEN p.message_body END"),
         "properties": Field(_REST),
     },
     device="COALESCE(nullif(r.anonymousId, ''), r.userId)",
@@ -186,11 +200,12 @@ _PLAN = Plan(
         ("'phone'", "CASE WHEN r.type = 'identify' THEN t.phone END"),
     ),
     identifier_lists=(
-        f"""CASE WHEN {first_sql("c.externalIds")} = '[' THEN list_transform(
-            from_json(c.externalIds, '[{{"id":"VARCHAR","type":"VARCHAR"}}]'),
+        f"""CASE WHEN {first_sql("x.externalIds")} = '[' THEN list_transform(
+            from_json(x.externalIds, '[{{"id":"VARCHAR","type":"VARCHAR"}}]'),
             lambda external: {{'kind': external.type, 'value': external.id}}
         ) END""",
     ),
+    consents=_CONSENTS,
     items=f"CASE WHEN p.products IS NOT NULL THEN list_transform({_PRODUCTS}, lambda product: {_ITEM}) END",
     checks=(
         Check(
@@ -224,6 +239,11 @@ _PLAN = Plan(
             "'products' is not an array of products with numbers as price and quantity; mend the tracking plan",
         ),
         Check(
+            "wrong_type_consent",
+            f"CASE WHEN c.consent IS NOT NULL THEN {_BAD_CONSENT} END",
+            "'context.consent' is no object with true or false for each of its categoryPreferences; mend the sender",
+        ),
+        Check(
             "missing_identifier",
             "len(identifiers) = 0",
             "there is no usable 'userId', 'anonymousId' or external id; set one of them",
@@ -233,7 +253,7 @@ _PLAN = Plan(
 
 CONNECTOR = Connector(
     doc="Segment's spec: JSON lines, single calls and batches (also RudderStack and Jitsu clients)",
-    channels=("web", "app", "email"),
+    channels=("web", "app", "email", "chat"),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
     records=_FORMAT,

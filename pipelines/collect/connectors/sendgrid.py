@@ -1,8 +1,21 @@
-"""SendGrid's Event Webhook: JSON arrays, one per request. Source: Twilio SendGrid, Event Webhook Reference."""
+"""SendGrid: the Event Webhook (JSON arrays) and Inbound Parse (forms, as objects of their fields).
 
-from pipelines.collect.connector import EPOCH_SECONDS, Check, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, is_nested_sql, rest_sql
+Source: Twilio SendGrid, Event Webhook Reference; Event Webhook Security Features; Setting up the Inbound Parse Webhook.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pipelines.collect.connector import EPOCH_SECONDS, Connector
+from pipelines.collect.json_records import JsonFormat, rest_sql
+from pipelines.collect.mail import address_sql, first_text_sql
+from pipelines.collect.mail_plan import CARRIED, MailRecord, json_text_sql, mail_plan, mime_header_sql, rest_of_sql
+from pipelines.collect.mime import MAIL, MAIL_FIELDS, with_mail
+from pipelines.collect.signatures import after_header, basic, ecdsa
+from pipelines.collect.webhook import Request, Secrets, Webhook, form_fields, json_record
 from schemas.keys import key_sql
+
+Fields = Mapping[str, str | Sequence[str]]
 
 _EVENTS = {
     "processed": "email_sent",
@@ -17,69 +30,125 @@ _EVENTS = {
     "unsubscribe": "email_unsubscribed",
     "group_unsubscribe": "email_unsubscribed",
     "group_resubscribe": "email_subscribed",
+    "inbound": "email_replied",
 }
-_BY_PERSON = ("open", "click", "spamreport", "unsubscribe", "group_unsubscribe", "group_resubscribe")
-_KNOWN = {
+# Fields of an event that columns tell; all others stay in properties.
+_TOLD = {
     "email": "VARCHAR",
     "timestamp": "VARCHAR",
     "event": "VARCHAR",
     "sg_event_id": "VARCHAR",
     "sg_message_id": "VARCHAR",
     "sg_machine_open": "VARCHAR",
-    "user_id": "VARCHAR",
-    "campaign_id": "VARCHAR",
-    "offer_id": "VARCHAR",
-    "decision_id": "VARCHAR",
+    **CARRIED,
 }
-_FORMAT = JsonFormat(known=_KNOWN)
-_CASES = " ".join(f"WHEN '{wire}' THEN '{name}'" for wire, name in _EVENTS.items())
-_IS_PERSON = "r.event IN (" + ", ".join(f"'{name}'" for name in _BY_PERSON) + ")"
+_KNOWN = {
+    **_TOLD,
+    "useragent": "VARCHAR",
+    "unique_args": "JSON",
+    "marketing_campaign_id": "VARCHAR",
+    "singlesend_id": "VARCHAR",
+    # Inbound mail.
+    "headers": "VARCHAR",
+    "from": "VARCHAR",
+    "envelope": "VARCHAR",
+    "charsets": "VARCHAR",
+    "text": "VARCHAR",
+    MAIL: "JSON",
+}
+_FORMAT = JsonFormat(
+    known=_KNOWN,
+    nested={
+        "u": ("r.unique_args", CARRIED),
+        "envelope": (json_text_sql("r.envelope"), {"from": "VARCHAR"}),
+        "m": (f"r.{MAIL}", MAIL_FIELDS),
+    },
+)
+_IS_MAIL = f"""COALESCE(r.event, '') = ''
+    AND (r.headers IS NOT NULL OR r.envelope IS NOT NULL OR r.charsets IS NOT NULL OR r.{MAIL} IS NOT NULL)"""
+# The headers of a mail; where a file holds the raw message, they stand at its beginning.
+_HEADERS = "COALESCE(r.headers, r.email)"
+_FROM = first_text_sql(('r."from"', 'm."from"', mime_header_sql(_HEADERS, "From"), 'envelope."from"'))
+_MESSAGE_ID = first_text_sql(("m.message_id", mime_header_sql(_HEADERS, "Message-ID")))
 # What is missing here is another reason to refuse the record, not a missing id.
 _FALLBACK_ID = key_sql(
     *(f"COALESCE(r.{name}, '')" for name in ("sg_message_id", "email", "user_id", "event", "timestamp"))
 )
-
-_PLAN = Plan(
-    records=_FORMAT.records_sql(),
-    fields={
-        "event_id": Field(f"COALESCE(nullif(r.sg_event_id, ''), {_FALLBACK_ID})"),
-        "event_name": Field(f"CASE r.event {_CASES} ELSE 'sendgrid_unknown' END"),
-        "channel": Field("'email'"),
-        "direction": Field(f"CASE WHEN {_IS_PERSON} THEN 'inbound' ELSE 'outbound' END"),
-        "initiator": Field(f"CASE WHEN {_IS_PERSON} THEN 'customer' ELSE 'company' END"),
-        "occurred_at": Field("r.timestamp", EPOCH_SECONDS),
-        "campaign_id": Field("r.campaign_id"),
-        "offer_id": Field("r.offer_id"),
-        "decision_id": Field("r.decision_id"),
-        "contact_id": Field("r.sg_message_id"),
-        # The wire name stays where the canonical name does not tell it.
-        "properties": Field(rest_sql(_KNOWN, kept=("event",))),
-    },
-    identifiers=(("'email'", "r.email"), ("'user_id'", "r.user_id")),
-    is_machine="COALESCE(r.sg_machine_open IN ('true', '1'), FALSE)",
-    checks=(
-        Check(
-            "missing_event_name",
-            "COALESCE(r.event, '') = ''",
-            "the field 'event' is missing; check that the file holds Event Webhook requests",
-        ),
-        Check(
-            "wrong_type_text",
-            is_nested_sql(f"r.{name}" for name in _KNOWN if name not in ("timestamp", "sg_machine_open")),
-            "an address, an id or a name is an object or array; send it as text",
-        ),
-        Check(
-            "missing_identifier",
-            "len(identifiers) = 0",
-            "there is no usable 'email' or 'user_id'; check the webhook's settings",
-        ),
-    ),
+_MAIL_ID = key_sql(
+    "'inbound'", f"COALESCE({_MESSAGE_ID}, record)", "COALESCE(mail_address, '')", "COALESCE(r.envelope, '')"
 )
 
+
+def _of_mail(expression: str, otherwise: str = "NULL") -> str:
+    return f"CASE WHEN {_IS_MAIL} THEN {expression} ELSE {otherwise} END"
+
+
+_SAID = MailRecord(
+    kind=_of_mail("'inbound'", "r.event"),
+    names=_EVENTS,
+    address=_of_mail(address_sql(_FROM), "r.email"),
+    moment=_of_mail("NULL", "r.timestamp"),
+    time_cast=EPOCH_SECONDS,
+    event_id=_of_mail(_MAIL_ID, f"COALESCE(nullif(r.sg_event_id, ''), {_FALLBACK_ID})"),
+    # A mail names the message that it answers by its Message-ID, which no event has.
+    contact_id=_of_mail("NULL", "r.sg_message_id"),
+    properties=_of_mail(rest_of_sql(("text",), {MAIL: ("text",)}), rest_sql(_TOLD, kept=("event",))),
+    carried={
+        **{name: _of_mail("NULL", f"COALESCE(r.{name}, u.{name})") for name in CARRIED},
+        "campaign_id": _of_mail(
+            "NULL", first_text_sql(("r.campaign_id", "u.campaign_id", "r.marketing_campaign_id", "r.singlesend_id"))
+        ),
+    },
+    date=_of_mail(first_text_sql(("m.date", mime_header_sql(_HEADERS, "Date")))),
+    text=_of_mail(first_text_sql(("r.text", "m.text"))),
+    user_agent="r.useragent",
+    auto_submitted=_of_mail(mime_header_sql(_HEADERS, "Auto-Submitted")),
+    is_machine="r.sg_machine_open IN ('true', '1')",
+    nameless=_IS_MAIL,
+    texts=("r.sg_event_id",),
+    objects=("r.unique_args",),
+)
+_PLAN = mail_plan("sendgrid", _FORMAT, _SAID)
+
+_TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
+_SIGNATURE = ecdsa("x-twilio-email-event-webhook-signature", signed=after_header(_TIMESTAMP))
+
+
+def check(request: Request, secrets: Secrets) -> None:
+    """The signature where the source has a public_key, and Basic where it has a username or no key. Raises Refused."""
+    if secrets.get("public_key"):
+        _SIGNATURE(request, secrets)
+    if secrets.get("username") or not secrets.get("public_key"):
+        basic(request, secrets)
+
+
+def record(request: Request) -> bytes:
+    """Events as they came; of a form its fields, and what a raw message says in its place. Raises Refused."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+        return json_record(request)
+    fields = form_fields(request, {**_encodings(form_fields(request)), "email": "latin-1"})
+    raw = fields.get("email")
+    return with_mail(fields, "email", raw.encode("latin-1")) if isinstance(raw, str) else _dumped(fields)
+
+
+def _encodings(fields: Fields) -> dict[str, str]:
+    """What the field `charsets` says on the others: a JSON object, name -> encoding."""
+    try:
+        said = json.loads(str(fields.get("charsets", "{}")))
+    except ValueError:
+        return {}
+    return {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
+
+
+def _dumped(fields: Fields) -> bytes:
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
 CONNECTOR = Connector(
-    doc="SendGrid's Event Webhook: JSON arrays, one per request",
+    doc="SendGrid's Event Webhook: JSON arrays, one per request; mail of Inbound Parse",
     channels=("email",),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
     records=_FORMAT,
+    webhook=Webhook(secrets=("public_key",), check=check, record=record, or_basic=True),
 )

@@ -31,7 +31,7 @@ ROLLUP = Rollup(
         "first_at": "MIN(first_at)",
         "last_at": "MAX(last_at)",
     },
-    scope="i.anchor IN (SELECT anchor FROM keep_retracted)",
+    scope="i.anchor IN (SELECT anchor FROM keep_stale)",
     span=("day", "day"),
     near=("day",),
 )

@@ -2,10 +2,12 @@
 
 from pipelines.know.trait import ACTIVITY_EVIDENCE, Trait
 from schemas.table import INSTANT, Column, literal
-from schemas.vocabulary import FAILED_SIGNS, SENT_SIGNS, contact_events
+from schemas.vocabulary import COMPANY_TURNS, FAILED_SIGNS, SENT_SIGNS, contact_events
 
 # What only the company or its carrier does; `answered` is a delivery that the customer takes part in.
-_COMPANY_EVENTS = ", ".join(literal(name) for name in contact_events((*SENT_SIGNS, *FAILED_SIGNS, "delivered")))
+_COMPANY_EVENTS = ", ".join(
+    literal(name) for name in (*contact_events((*SENT_SIGNS, *FAILED_SIGNS, "delivered")), *COMPANY_TURNS)
+)
 _BY_CUSTOMER = f"event_name NOT IN ({_COMPANY_EVENTS})"
 
 TRAIT = Trait(

@@ -1,0 +1,68 @@
+"""Rejections as people and machines look at them: groups with examples, of which the shape alone is shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flows.replay import Chosen
+from pipelines.collect.shape import shapes
+from warehouse.home import Home
+from warehouse.reader import LakeReader
+
+_EXAMPLES = 3
+_GROUPED = """
+    SELECT r.source, r.connector, r.reason_code, COUNT(*) AS records, MIN(r.reason) AS reason
+    FROM rejections AS r
+    WHERE {chosen}
+    GROUP BY r.source, r.connector, r.reason_code
+    ORDER BY records DESC, r.source, r.connector, r.reason_code
+"""
+_PLACES = f"""
+    SELECT r.source, r.connector, r.reason_code, f.name, f.path, f.mapping, r.file_id, r.row_number, r.element
+    FROM rejections AS r
+    JOIN landing_files AS f USING (file_id)
+    WHERE {{chosen}}
+    QUALIFY row_number() OVER (
+        PARTITION BY r.source, r.connector, r.reason_code ORDER BY f.name, r.row_number, r.element, r.file_id
+    ) <= {_EXAMPLES}
+    ORDER BY ALL
+"""
+_NEW_FIELDS = """
+    SELECT source, field_name, first_seen_at
+    FROM source_fields
+    WHERE is_new
+    ORDER BY source, first_seen_at, field_name
+"""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Where a rejected record stands, and its shape."""
+
+    file: str
+    file_id: str
+    row_number: int
+    element: int
+    shape: str
+
+
+def rejected_groups(lake: LakeReader, home: Home, chosen: Chosen) -> list[dict[str, Any]]:
+    """The chosen rejections by source, connector and reason, most first, each with a few examples."""
+    found = lake.sql(_GROUPED.format(chosen=chosen.sql()))
+    groups = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    examples: dict[tuple[str, str, str], list[Example]] = {}
+    for *group, name, path, mapping, file_id, row, element in lake.sql(_PLACES.format(chosen=chosen.sql())).fetchall():
+        (shape,) = shapes(home.root / path, group[1], mapping, [(row, element)])
+        examples.setdefault(tuple(group), []).append(Example(name, file_id, row, element, shape))
+    for each in groups:
+        listed = examples.get((each["source"], each["connector"], each["reason_code"]), [])
+        each["example"] = f"{listed[0].file}, row {listed[0].row_number}" if listed else None
+        each["examples"] = [vars(one) for one in listed]
+    return groups
+
+
+def new_fields(lake: LakeReader) -> list[dict[str, Any]]:
+    """Fields that sources began to send after their first files."""
+    if not lake.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'source_fields'").fetchall():
+        return []  # published by an older version
+    found = lake.sql(_NEW_FIELDS)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]

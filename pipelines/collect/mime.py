@@ -1,0 +1,132 @@
+"""A raw message (RFC 5322, MIME) as an object of what it says, without the contents of its files."""
+
+import json
+from collections.abc import Iterator, Mapping
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32
+from typing import Any
+
+from pipelines.collect.json_records import first_sql
+from schemas.table import literal
+
+# The name under which a record keeps what was read from the raw message that stood in it.
+MAIL = "rapport_mail"
+MAIL_FIELDS = {
+    "headers": "JSON",
+    "from": "VARCHAR",
+    "to": "VARCHAR",
+    "subject": "VARCHAR",
+    "date": "VARCHAR",
+    "message_id": "VARCHAR",
+    "in_reply_to": "VARCHAR",
+    "text": "VARCHAR",
+    "html": "VARCHAR",
+}
+_SINGLE = ("from", "to", "cc", "reply_to", "subject", "date", "message_id", "in_reply_to")
+
+
+def read_mail(raw: bytes) -> dict[str, Any]:
+    """What a raw message says: its headers in their order, decoded; the usual ones by name; text, html, attachments.
+
+    `headers` is a list of {name, value}, `attachments` of {name, content_type, size} (bytes). What the message does
+    not have is left out. Never raises: what cannot be decoded is replaced.
+    """
+    try:
+        message = BytesParser(policy=compat32).parsebytes(raw)
+        leaves = list(_leaves(message))
+    except RecursionError:  # parts within parts, beyond what any mail program writes
+        return {}
+    headers = [{"name": _clean(name), "value": _value(value)} for name, value in message.items()]
+    first = {header["name"].lower().replace("-", "_"): header["value"] for header in reversed(headers)}
+    files = [_described(part) for part in leaves if _is_file(part)]
+    return {
+        "headers": headers,
+        **{name: first[name] for name in _SINGLE if name in first},
+        **_bodies([part for part in leaves if not _is_file(part)]),
+        **({"attachments": files} if files else {}),
+    }
+
+
+def with_mail(record: Mapping[str, Any], field: str, raw: bytes) -> bytes:
+    """`record` as JSON on one line; what the raw message says, as `MAIL`, stands for its `field`."""
+    others = {name: value for name, value in record.items() if name != field}
+    return json.dumps({**others, MAIL: read_mail(raw)}, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def header_list_sql(headers: str, name: str, members: tuple[str, str] = ("name", "value")) -> str:
+    """SQL for the first header `name` in a JSON list of {name, value}, whatever the case; NULL if there is none.
+
+    `members` are the names of both, as the list writes them.
+    """
+    key, value = members
+    listed = f"""CASE WHEN {first_sql(headers)} = '[' THEN
+        from_json({headers}, '[{{"{key}":"VARCHAR","{value}":"VARCHAR"}}]')
+    END"""
+    return f"list_filter({listed}, lambda header: lower(header.{key}) = {literal(name.lower())})[1].{value}"
+
+
+def _leaves(part: Message) -> Iterator[Message]:
+    """The parts of a message that hold no others; an attached message is one, whatever it holds."""
+    members = part.get_payload()
+    if isinstance(members, list) and part.get_content_maintype() == "multipart":
+        for member in members:
+            if isinstance(member, Message):
+                yield from _leaves(member)
+    else:
+        yield part
+
+
+def _is_file(part: Message) -> bool:
+    return (
+        part.get_content_disposition() == "attachment"
+        or part.get_filename() is not None
+        or part.get_content_maintype() not in ("text", "multipart")
+    )
+
+
+def _bodies(parts: list[Message]) -> dict[str, str]:
+    """The first text and the first HTML of a message."""
+    found: dict[str, str] = {}
+    for part in parts:
+        name = {"text/plain": "text", "text/html": "html"}.get(part.get_content_type())
+        if name:
+            found.setdefault(name, _clean(_decoded(part)))
+    return found
+
+
+def _decoded(part: Message) -> str:
+    data = _content(part)
+    try:
+        return data.decode(part.get_content_charset() or "utf-8", "replace")
+    except LookupError:
+        return data.decode("utf-8", "replace")
+
+
+def _content(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _described(part: Message) -> dict[str, Any]:
+    attached = part.get_payload()
+    whole = attached[0] if isinstance(attached, list) and attached else None
+    content = whole.as_bytes() if isinstance(whole, Message) else _content(part)
+    name = _clean(part.get_filename() or "")
+    return {"name": name, "content_type": part.get_content_type(), "size": len(content)}
+
+
+def _value(raw: object) -> str:
+    """A header's value on one line, with encoded words decoded."""
+    try:
+        text = str(make_header(decode_header(str(raw))))
+    except (HeaderParseError, ValueError, LookupError):
+        text = str(raw)
+    return " ".join(_clean(text).split())
+
+
+def _clean(text: str) -> str:
+    """Bytes that could not be decoded stand as lone surrogates, which no UTF-8 holds."""
+    return text.encode("utf-8", "replace").decode()
