@@ -96,7 +96,7 @@ def test_a_file_without_records_of_the_erased_stays_as_it_is(home: Home, tmp_pat
 Kill = Callable[[pytest.MonkeyPatch], None]
 
 
-def killed(*_: object) -> None:
+def killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
