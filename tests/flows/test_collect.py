@@ -96,7 +96,8 @@ def test_following_loads_what_comes_until_it_is_interrupted(place: Path) -> None
     interrupt_after(threading.Thread(target=drop))
     answer = rapport("--home", str(place), "follow", "--every", "0.1", "--json")
     assert answer.code == 0
-    assert (answer.object["runs"], answer.object["loaded"]) == (2, 2)
+    assert answer.object["loaded"] == 2
+    assert answer.object["runs"] >= 2  # one may find a segment that is being taken up, and nothing in it
     assert answer.err.count("loaded 1") == 2
 
 
