@@ -121,7 +121,9 @@ listed AS (
                      {'kind': 'anonymous_id', 'value': cleaned(previousId)},
                      {'kind': 'email', 'value': cleaned(lower(traits ->> '$.email'))},
                      {'kind': 'phone',
-                      'value': cleaned(regexp_replace(traits ->> '$.phone', '[-\s().,/\x{2010}-\x{2015}]', '', 'g'))}],
+                      'value': cleaned(international(
+                          regexp_replace(traits ->> '$.phone', '[-\s().,/\x{2010}-\x{2015}]', '', 'g')
+                      ))}],
                     [{'kind': external.type, 'value': cleaned(external.id)}
                      FOR external IN from_json(context -> '$.externalIds', '[{"id": "VARCHAR", "type": "VARCHAR"}]')]
                 ),

@@ -104,7 +104,7 @@ def collector(root: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         "0",
     ]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=kept) as process:  # noqa: S603 (our own)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=kept) as process:  # noqa: S603 (a command of our own)
         try:
             if process.stderr is None:
                 raise RuntimeError("the collector has no stderr")
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         found = measure(Path(folder), given.events, given.batch, given.clients)
     if given.json:
-        print(json.dumps({**asdict(found), "events_per_second": found.events_per_second}))  # noqa: T201
+        sys.stdout.write(json.dumps({**asdict(found), "events_per_second": found.events_per_second}) + "\n")
     else:
         _show(found)
     return 0 if found.is_within else 1

@@ -91,11 +91,13 @@ def live(root: Path, events: int) -> dict[str, Any]:
     for number in [*range(RUNS), *rng.permutation(RUNS), *rng.permutation(RUNS)]:
         take(root / "dealt" / str(number), home.inbox)
         run_plain(home, AS_OF, _tell)
+    say(home, "visits", visits())
+    run_plain(home, AS_OF, _tell)
     with open_lake(home.root) as lake:
         pairs = lake.execute(_PAIRS, [MERGES]).fetchall()
         erased = [identifier for (identifier,) in lake.execute(_ERASED, [ERASURES]).fetchall()]
     for number, rows in enumerate(merging(pairs)):
-        say(home, number, rows)
+        say(home, f"merges-{number}", rows)
         run_plain(home, AS_OF, _tell)
     erase_home(home, erased, _tell, is_scanned=False)
     run_plain(home, AS_OF, _tell)
@@ -134,6 +136,11 @@ def take(folder: Path, inbox: Path) -> None:
             target.hardlink_to(path)
 
 
+def visits() -> list[str]:
+    """Calls of devices of which nothing else is known, so that there is one for each merge."""
+    return [f"visit-{n},2025-11-30T10:00:00Z,1,,visitor-{n}" for n in range(MERGES)]
+
+
 def merging(pairs: Sequence[tuple[str, str]]) -> Iterator[list[str]]:
     """Calls that name an address and a device together; then newer versions of some that do not name the device."""
     at = "2025-12-01T10:00:00Z"
@@ -141,10 +148,10 @@ def merging(pairs: Sequence[tuple[str, str]]) -> Iterator[list[str]]:
     yield [f"merge-{n},{at},2,{email}," for n, (email, _) in enumerate(pairs[:TAKEN_BACK])]
 
 
-def say(home: Any, number: int, rows: Sequence[str]) -> None:
-    """Put rows of a call centre into the inbox."""
+def say(home: Any, name: str, rows: Sequence[str]) -> None:
+    """Put rows of a call centre into the inbox, as file `name`."""
     (home.mappings / "calls.toml").write_text(_MAPPING, encoding="utf-8")
-    path = home.inbox / "table" / "calls" / f"{number}.csv"
+    path = home.inbox / "table" / "calls" / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(["id,at,version,email,anonymous_id", *rows, ""]), encoding="utf-8")
 

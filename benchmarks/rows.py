@@ -170,7 +170,7 @@ def _identifiers(call: Row, context: Row) -> list[dict[str, str]]:
         ("phone", traits.get("phone")),
         *((external.get("type"), external.get("id")) for external in context.get("externalIds") or []),
     ]
-    pairs = {(kind, normalised(kind, value)) for kind, value in given if kind and value}
+    pairs = {(kind, normalised(kind, value, IDENTITY.phone_region)) for kind, value in given if kind and value}
     kept = sorted(pair for pair in pairs if not _BLOCKED.fullmatch(pair[1]))
     if not kept:
         raise RejectedError("missing_identifier")

@@ -11,6 +11,7 @@ from schemas.table import JSON, Column
 from warehouse.errors import RapportError
 from warehouse.reader import LakeReader
 from warehouse.run import Run
+from warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.know.explain import Explanation
@@ -20,12 +21,22 @@ EVIDENCE_LIMIT = 20  # rows behind a trait, the newest
 _TIMELINE = """
     SELECT occurred_at, channel, event_name, direction, amount, category, source
     FROM interactions
-    WHERE anchor IN (SELECT identifier FROM identities WHERE known_to IS NULL AND customer_id = ?)
-        AND occurred_at < ?
+    WHERE anchor IN (SELECT identifier FROM identities WHERE known_to IS NULL AND customer_id = $1)
+        AND EXISTS (
+            FROM identities AS i
+            WHERE i.identifier = anchor
+                AND i.known_to IS NULL
+                AND i.customer_id = $1
+                AND (occurred_at >= i.valid_from) IS NOT FALSE
+                AND (occurred_at < i.valid_to) IS NOT FALSE
+        )
+        AND occurred_at < $2
     ORDER BY occurred_at DESC, interaction_id
-    LIMIT ?
+    LIMIT $3
 """
-_IDENTIFIERS = "SELECT identifier FROM identities WHERE known_to IS NULL AND customer_id = ? ORDER BY identifier"
+_IDENTIFIERS = (
+    "SELECT DISTINCT identifier FROM identities WHERE known_to IS NULL AND customer_id = ? ORDER BY identifier"
+)
 _DECISIONS = """
     SELECT * FROM decisions
     WHERE customer_id = ?
@@ -34,12 +45,21 @@ _DECISIONS = """
     ORDER BY decided_as_of DESC, commit_seq DESC, decision_id
     LIMIT ?
 """
+_ACCOUNTS = """
+    SELECT group_id, g.name, role, rule, valid_from, valid_to
+    FROM memberships
+    LEFT JOIN groups AS g USING (group_id)
+    WHERE customer_id = ?
+    ORDER BY valid_to DESC NULLS FIRST, group_id, valid_from
+"""
 
 
 @dataclass(frozen=True)
 class Customer:
     """What is known of one customer; `traits` holds name, value and evidence rows.
 
+    `consents` are the states of purposes and channels with the statements that decide, expiry considered at as_of.
+    `accounts` are the groups that the customer belongs or belonged to, as known now; of the past they are not told.
     `known_at` is None for what is known now, else since when the newest commit counts that was known at the asked
     time.
     """
@@ -51,6 +71,8 @@ class Customer:
     traits: list[dict[str, Any]]
     timeline: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
+    accounts: list[dict[str, Any]]
+    consents: list[dict[str, Any]]
 
 
 def find_customer(lake: LakeReader, identifier: str) -> str:
@@ -58,13 +80,13 @@ def find_customer(lake: LakeReader, identifier: str) -> str:
 
     Raises RapportError with the candidates if it is not one.
     """
-    return _find(lake.connection, identifier, None)
+    return _find(lake.connection, lake.settings, identifier, None)
 
 
-def _find(con: duckdb.DuckDBPyConnection, identifier: str, known_at: datetime | None) -> str:
+def _find(con: duckdb.DuckDBPyConnection, settings: Settings, identifier: str, known_at: datetime | None) -> str:
     from pipelines.resolve.lookup import find
 
-    found = find(con, identifier)
+    found = find(con, identifier, settings.identity.phone_region)
     customers = {customer for _, customer in found}
     if len(customers) > 1:
         listed = ", ".join(sorted(name for name, _ in found))
@@ -91,7 +113,7 @@ def read_customer(lake: LakeReader, identifier: str, limit: int = 10) -> Custome
     from pipelines.know.explain import explain
 
     con = lake.connection
-    customer_id = _find(con, identifier, None)
+    customer_id = _find(con, lake.settings, identifier, None)
     row = con.execute("SELECT as_of, commit_seq FROM profiles WHERE customer_id = ?", [customer_id]).fetchone()
     if row is None:
         raise RapportError(f"'{identifier}' is known but has no profile yet; type `rapport run`")
@@ -118,7 +140,7 @@ def read_past_customer(
     if until is None:
         raise RapportError("nobody was profiled at that time; leave --known-at out, or give --as-of")
     with at_past(con, until, known_at, rollups()) as past:
-        customer_id = _find(con, identifier, known_at)
+        customer_id = _find(con, lake.settings, identifier, known_at)
         past.gather(customer_id)
         run = Run("", past.commit_seq, past.known_from, until, past.settings(lake.settings))
         found = explain(con, run, customer_id, EVIDENCE_LIMIT)
@@ -159,15 +181,25 @@ def _customer(
         known_at=past.known_from if past else None,
         traits=described,
         timeline=_rows(con, _TIMELINE, [customer_id, as_of, limit]),
+        consents=_consents(con, customer_id, as_of),
+        accounts=[] if past else _rows(con, _ACCOUNTS, [customer_id]),
         decisions=[{**row, "explanation": vars(explain_decision(row))} for row in decisions],
     )
+
+
+def _consents(con: duckdb.DuckDBPyConnection, customer_id: str, as_of: datetime) -> list[dict[str, Any]]:
+    from warehouse.consent_states import SPOKEN, states_sql
+
+    states = states_sql("$as_of", f"{SPOKEN} WHERE i.customer_id = $customer_id")
+    query = f"SELECT * EXCLUDE (customer_id) FROM ({states}) ORDER BY purpose, channel"
+    return _rows(con, query, {"as_of": as_of, "customer_id": customer_id})
 
 
 def _value(column: Column, value: Any) -> Any:
     return json.loads(value) if column.type == JSON and value is not None else value
 
 
-def _rows(con: duckdb.DuckDBPyConnection, query: str, parameters: list[Any]) -> list[dict[str, Any]]:
+def _rows(con: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | dict[str, Any]) -> list[dict[str, Any]]:
     found = con.execute(query, parameters)
     names = [column[0] for column in found.description or []]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

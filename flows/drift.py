@@ -33,13 +33,14 @@ def note_fields(lake: Lake, run: Run, files: Sequence[LandedFile], parts: Sequen
     for source, name in lake.con.execute("SELECT source, field_name FROM source_fields").fetchall():
         known.setdefault(source, set()).add(name)
     room = {source: MOST_FIELDS - len(known.get(source, ())) for source, _ in seen}
+    is_told = {source: _has_come_before(lake, source) for source in room}
     fresh: list[tuple[str, str, bool]] = []
     for source, name in seen:
         if name not in known.get(source, set()) and room[source] > 0:
             room[source] -= 1
-            fresh.append((source, name, _has_come_before(lake, source)))
+            fresh.append((source, name, is_told[source]))
     _write(lake, run, fresh)
-    return [NewField(source, name) for source, name, is_new in fresh if is_new]
+    return [NewField(source, name) for source, name, is_told in fresh if is_told]
 
 
 def _has_come_before(lake: Lake, source: str) -> bool:

@@ -17,7 +17,7 @@ from flows.work import Tell, Work
 from schemas.identifiers import SEPARATOR
 from warehouse.erase_files import KEY_DIGITS, drop_keys, rewrite_lake
 from warehouse.erase_intent import Intent, drop_intent, intents, note_intent
-from warehouse.erase_needles import LEAST_BYTES, distinctive_values
+from warehouse.erase_needles import LEAST_BYTES, distinctive_values, plain_words
 from warehouse.erase_persons import forget_persons, gather_persons, mark_shared
 from warehouse.erase_record import certify, end_certificate, is_erased, is_unfinished, suppress
 from warehouse.erase_rows import blank_names, count_rows, delete_events, delete_rows
@@ -25,6 +25,17 @@ from warehouse.errors import RapportError
 from warehouse.home import Home
 from warehouse.lake import Lake, open_writer
 from warehouse.run import Run
+
+# The groups that the persons belong to, and those that their events speak of.
+_GROUPS = """
+    SELECT group_id
+    FROM memberships
+    WHERE customer_id IN (SELECT customer_id FROM erase_customers)
+    UNION
+    SELECT group_id
+    FROM group_statements
+    WHERE interaction_id IN (SELECT interaction_id FROM erase_interactions)
+"""
 
 
 @dataclass(frozen=True)
@@ -104,17 +115,13 @@ def find_persons(lake: Lake, identifiers: Sequence[str]) -> Asked:
 
     The message gives the place of an identifier in the call, not the identifier.
     """
-    from pipelines.resolve.lookup import find
+    from pipelines.resolve.lookup import find, find_earlier
 
+    region = lake.settings.identity.phone_region
     customers, before = set(), []
     for number, text in enumerate(identifiers, start=1):
-        found = find(lake.con, text)
-        owners = {customer for _, customer in found}
-        if len(owners) > 1:
-            kinds = ", ".join(sorted({name.partition(":")[0] for name, _ in found}))
-            raise RapportError(
-                f"identifier {number} belongs to {len(owners)} customers; write KIND: before it, of the kinds {kinds}"
-            )
+        # Where the lake was not rebuilt since a setting changed, one number may be kept in two spellings.
+        owners = {*_owner(number, find(lake.con, text, region)), *_owner(number, find_earlier(lake.con, text, region))}
         if not owners and not is_erased(lake, text):
             raise RapportError(
                 f"nobody is known by identifier {number}; nothing was erased. Give KIND:VALUE as in the table "
@@ -123,6 +130,17 @@ def find_persons(lake: Lake, identifiers: Sequence[str]) -> Asked:
         customers |= owners
         before += [] if owners else [text]
     return Asked(tuple(sorted(customers)), tuple(before))
+
+
+def _owner(number: int, found: Sequence[tuple[str, str]]) -> set[str]:
+    """The one customer behind what was found, or none. Raises RapportError for several."""
+    owners = {customer for _, customer in found}
+    if len(owners) > 1:
+        kinds = ", ".join(sorted({name.partition(":")[0] for name, _ in found}))
+        raise RapportError(
+            f"identifier {number} belongs to {len(owners)} customers; write KIND: before it, of the kinds {kinds}"
+        )
+    return owners
 
 
 def _nothing_to_do(work: Work, asked: Asked, *, is_scanned: bool) -> ErasureReport:
@@ -140,12 +158,13 @@ def _delete(work: Work, asked: Asked, *, is_scanned: bool) -> tuple[Intent, dict
     lake, run, con = work.lake, work.open(), work.lake.con
     gather_persons(con, asked.customer_ids)
     deleted = count_rows(con)
+    groups = [group_id for (group_id,) in con.execute(_GROUPS).fetchall()]
     delete_events(con)
     _take_back(lake, run)
     if mark_shared(con):
         _resolve_others(lake, run)
     delete_rows(con)
-    _know_others(lake, run)
+    _know_others(lake, run, groups)
     intent = _intent(lake, run, is_scanned=is_scanned)
     blank_names(con, list(intent.needles))
     suppress(lake, run)
@@ -170,15 +189,15 @@ def _resolve_others(lake: Lake, run: Run) -> None:
     resolve_identities(lake.con, run, run.commit_seq - 1, lost="SELECT * FROM erase_interactions WHERE ? IS NOT NULL")
 
 
-def _know_others(lake: Lake, run: Run) -> None:
-    """Let profiles of others follow, as of the time that they are of."""
+def _know_others(lake: Lake, run: Run, groups: Sequence[str]) -> None:
+    """Let profiles of others follow, as of the time that they are of, and what is said of the persons' `groups`."""
     from pipelines.keep.rollups import rollups
     from pipelines.know.know import know
     from pipelines.know.premises import profiled_up_to
 
     as_of = profiled_up_to(lake.con)
     if as_of is not None:
-        know(lake.con, replace(run, as_of=as_of), run.commit_seq - 1, rollups())
+        know(lake.con, replace(run, as_of=as_of), run.commit_seq - 1, rollups(), groups)
 
 
 def _intent(lake: Lake, run: Run, *, is_scanned: bool) -> Intent:
@@ -187,12 +206,14 @@ def _intent(lake: Lake, run: Run, *, is_scanned: bool) -> Intent:
         f"SELECT file_id, list(DISTINCT (row_number, element)) FROM ({events}) GROUP BY file_id ORDER BY file_id"
     ).fetchall()
     ids = lake.con.execute(f"SELECT left(interaction_id, {KEY_DIGITS}) FROM erase_interactions ORDER BY 1").fetchall()
+    needles = distinctive_values(lake.con)
     return Intent(
         erasure_id=run.batch_id,
         records={file_id: sorted(tuple(place) for place in places) for file_id, places in rows},
-        needles=tuple(distinctive_values(lake.con)),
+        needles=tuple(needles),
         keys=tuple(key for (key,) in ids),
         is_scanned=is_scanned,
+        words=tuple(plain_words(lake.con, needles)),
     )
 
 
@@ -206,10 +227,20 @@ def _complete(lake: Lake, intent: Intent, tell: Tell) -> tuple[Blanking, Search]
     searched = Search()
     if intent.is_scanned:
         tell(f"erasure {intent.erasure_id}: searching for traces")
-        searched = search(lake, intent.needles)
+        blanking, searched = _search(lake, intent, blanking)
     _finish(lake, intent, blanking, searched)
     drop_intent(lake.home, intent.erasure_id)
     return blanking, searched
+
+
+def _search(lake: Lake, intent: Intent, blanking: Blanking) -> tuple[Blanking, Search]:
+    """Search for traces; records that were received meanwhile become blanks too, and the search is repeated once."""
+    searched = search(lake, intent.needles, intent.words)
+    if not searched.is_landed:
+        return blanking, searched
+    later = blank_landing(lake, replace(intent, records={}))
+    found = Blanking(blanking.records + later.records, blanking.files + later.files)
+    return found, search(lake, intent.needles, intent.words)
 
 
 def _finish(lake: Lake, intent: Intent, blanking: Blanking, searched: Search) -> None:

@@ -16,6 +16,7 @@ from flows.landing import bounded, land_paths, settle_landing
 from flows.limits import hold_beyond_limit
 from flows.places import EVERYWHERE, Places
 from flows.progress import COLLECT, Counts, fingerprint_of_rollups, write_progress
+from flows.requests import count_requests
 from flows.runner import pipeline
 from pipelines.collect.blank import draft_blanks
 from pipelines.collect.compose import Batch
@@ -254,12 +255,13 @@ def _file_values(file: LandedFile) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What `ingest` did: files, the five counts, and the reasons of rejections with their numbers."""
+    """What `ingest` did: files, the five counts, reasons of rejections with their numbers, requests of persons."""
 
     files: int
     counts: Counts
     reasons: dict[str, int]
     new_fields: tuple[NewField, ...] = ()
+    requests: int = 0
 
     @property
     def is_unreadable(self) -> bool:
@@ -285,7 +287,8 @@ def ingest_paths(
         with lake.commit() as run:
             counts += load(lake, run, series, tell, new_fields=new_fields)
         settle(lake.home, [file.file_id for file in series])
-    return IngestReport(len(files), counts, reasons(lake, [file.file_id for file in files]), tuple(new_fields))
+    ids = [file.file_id for file in files]
+    return IngestReport(len(files), counts, reasons(lake, ids), tuple(new_fields), count_requests(lake, ids))
 
 
 def reasons(lake: Lake, file_ids: Sequence[str]) -> dict[str, int]:

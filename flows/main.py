@@ -14,6 +14,7 @@ from flows.commands import (
     erase,
     fit,
     follow,
+    identity,
     ingest,
     initialise,
     maintain,
@@ -21,6 +22,7 @@ from flows.commands import (
     rebuild,
     refresh,
     rejections,
+    requests,
     run,
     simulate,
     sql,
@@ -47,7 +49,7 @@ def _options(home: HomeFolder = None) -> None:
 
 
 _WRITING = (initialise, ingest, collect, run, follow, refresh, fit, backfill, rebuild, maintain, erase)
-_READING = (access, sql, profile, catalogue, rejections)
+_READING = (access, sql, profile, identity, catalogue, rejections, requests)
 for _module in (*_WRITING, *_READING, simulate, demo):
     _module.register(app)
 

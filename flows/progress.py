@@ -58,9 +58,16 @@ def last_progress(lake: Lake, stage: str) -> Progress | None:
 
 
 def newest_commit(lake: Lake) -> int:
-    """The newest commit that loaded interactions; 0 before the first."""
+    """The newest commit that loaded interactions, or said who is one customer; 0 before the first."""
     row = lake.con.execute(
-        "SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage IN (?, ?)", [COLLECT, REPLAY]
+        """
+        SELECT GREATEST(
+            (SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage IN (?, ?)),
+            (SELECT COALESCE(MAX(commit_seq), 0) FROM identity_acts),
+            (SELECT COALESCE(MAX(commit_seq), 0) FROM identity_proposals)
+        )
+        """,
+        [COLLECT, REPLAY],
     ).fetchone()
     return int(row[0]) if row else 0
 

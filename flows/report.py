@@ -20,6 +20,7 @@ def report_object(report: RunReport) -> dict[str, Any]:
         "files": report.files,
         **asdict(report.counts),
         "new_fields": [asdict(found) for found in report.new_fields],
+        "requests": report.requests,
         "resolve": asdict(report.resolved) if report.resolved else None,
         "know": asdict(report.known) if report.known else None,
         "decide": asdict(report.decided) if report.decided else None,
@@ -38,6 +39,7 @@ def tell_report(report: RunReport) -> None:
         note = "`rapport rejections` tells what was rejected, and why" if report.counts.rejected else ""
         table(f"Collected {files}", list(asdict(report.counts)), [report.counts.values], note)
     tell_new_fields(report.new_fields)
+    tell_requests(report.requests)
     if report.resolved:
         say_wrapped(f"Resolved  {_numbers(asdict(report.resolved))}")
     if report.known:
@@ -54,6 +56,12 @@ def tell_new_fields(fields: Sequence[NewField]) -> None:
     for source in sorted({found.source for found in fields}):
         names = ", ".join(found.field_name for found in fields if found.source == source)
         say_wrapped(f"Source '{source}' sends new fields, kept in properties: {names}")
+
+
+def tell_requests(count: int) -> None:
+    """That persons ask for something, for people; nothing where nobody does."""
+    if count:
+        say_wrapped(f"Persons ask to be erased or for what is known ({count:,}): `rapport requests` lists it")
 
 
 def _tell_decided(count: int, by_offer: Mapping[str, int]) -> None:

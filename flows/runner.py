@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 # Longer than any bundle takes. A worker would else send what its stream holds each second, from another thread: also
 # in the midst of a record whose coder lets other threads run, and the record's end would be read as a new one.
 _NEVER_MS = 30 * 24 * 3600 * 1000
+# A bundle ends by waiting for the thread that samples what it is at, which sleeps for a period: by default .2 seconds.
+_SAMPLING_MS = 10
 
 
 def pipeline(workers: int) -> "Pipeline":
@@ -15,8 +17,10 @@ def pipeline(workers: int) -> "Pipeline":
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.runners.worker import statesampler
     from apache_beam.transforms.environments import EmbeddedPythonGrpcEnvironment
 
+    statesampler.StateSampler.__init__.__defaults__ = (_SAMPLING_MS,)  # there is no option for it
     # The running mode `multi_threading` would replace this environment by one with the default limit. Under a mode that
     # the runner does not know it takes the environment given, and does not warn of `in_memory`, the default.
     environment = EmbeddedPythonGrpcEnvironment(data_buffer_time_limit_ms=_NEVER_MS)

@@ -158,9 +158,12 @@ def _since(work: Work, stage: str, rests_on: list[object]) -> tuple[int | None, 
 
 def _knowledge(work: Work) -> list[object]:
     """What profiles rest on besides data and the asked time: settings, versions of the artefacts."""
-    versions = work.lake.con.execute("SELECT name, MAX(version) FROM artefacts GROUP BY name ORDER BY name").fetchall()
+    versions = work.lake.con.execute(
+        "SELECT name, MAX(version) FROM artefacts WHERE name <> 'identity_model' GROUP BY name ORDER BY name"
+    ).fetchall()
     settings = work.lake.settings
-    return [settings.currency, settings.rates, asdict(settings.identity), asdict(settings.know), versions]
+    own = [asdict(each) for each in (settings.identity, settings.know, settings.groups)]
+    return [settings.currency, settings.rates, *own, versions]
 
 
 def fingerprint_of_knowledge(work: Work) -> str:

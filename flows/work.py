@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.drift import NewField
 from flows.progress import Counts
+from flows.requests import count_requests
 from warehouse.lake import Lake
 from warehouse.run import Run, next_midnight, parse_as_of
 
@@ -20,7 +21,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did; `is_idle` says that there was nothing to do. Reports are None for steps that were up to date."""
+    """What a run did; `is_idle` says that there was nothing to do. Reports are None for steps that were up to date.
+
+    `requests` are those of persons, to be erased or to see what is known, that came in with its files.
+    """
 
     is_idle: bool
     as_of: datetime
@@ -31,6 +35,7 @@ class RunReport:
     known: "KnowReport | None"
     decided: "DecideReport | None"
     new_fields: tuple[NewField, ...] = ()
+    requests: int = 0
 
 
 class Work:
@@ -70,6 +75,7 @@ class Work:
             files=len(self.file_ids),
             counts=self.counts,
             new_fields=tuple(self.new_fields),
+            requests=count_requests(self.lake, self.file_ids),
             resolved=self.resolved,
             known=self.known,
             decided=self.decided,

@@ -8,17 +8,20 @@ computation.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from schemas.phone_numbers import international
 from schemas.table import literal
 
 UNLISTED_PRIORITY = 1
 SEPARATOR = ":"
 # Kinds that have a rule of their own; all others are only trimmed.
-NORMALISED_KINDS = ("email", "phone")
+PHONE = "phone"
+NORMALISED_KINDS = ("email", PHONE)
 
 # Unicode's white space, the C0 separators, and the byte-order mark: a character class of RE2 and of `re`.
 _SPACE = "\t-\r\x1c-  \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 _EDGES = f"^[{_SPACE}]+|[{_SPACE}]+$"
 _PRINTABLE_ASCII = "[!-~]*"
+_PAUSE = ",,"
 _PHONE_PUNCTUATION = f"[-{_SPACE}().,/\u2010-\u2015]"
 
 # No person: zeros and dashes (or nothing at all), and the mailbox `test`, also with a tag, at any host.
@@ -36,8 +39,8 @@ def split_identifier(text: str) -> tuple[str, str] | None:
     return (kind, value) if separator else None
 
 
-def normalised_sql(kind: str, value: str) -> str:
-    """SQL for `normalised` over two VARCHAR expressions; NULL if the value is.
+def cleaned_sql(kind: str, value: str) -> str:
+    """SQL for `cleaned` over two VARCHAR expressions; NULL if the value is.
 
     About 110 ns a value on one core; less where `kind` is a literal, as the other branches are folded away.
     """
@@ -49,20 +52,39 @@ def normalised_sql(kind: str, value: str) -> str:
     )
     return (
         f"CASE {kind} WHEN 'email' THEN lower({trimmed}) "
-        f"WHEN 'phone' THEN regexp_replace({value}, {phone}, '', 'g') "
+        f"WHEN {literal(PHONE)} THEN regexp_replace(replace({value}, {literal(_PAUSE)}, ';'), {phone}, '', 'g') "
         f"ELSE {trimmed} END"
     )
 
 
-def normalised(kind: str, value: str) -> str:
-    """`value` as it is kept: `email` trimmed and in lower case, `phone` without punctuation, others trimmed.
+def cleaned(kind: str, value: str) -> str:
+    """`value` without what is only in its writing: `email` trimmed and in lower case, others trimmed.
 
-    A phone number keeps its leading `+`; no country code is added (that needs the `phonenumbers` library).
+    `phone` without punctuation; `,,`, after which phones dial an extension, becomes `;`.
     """
-    if kind == "phone":
-        return re.sub(_PHONE_PUNCTUATION, "", value)
+    if kind == PHONE:
+        return re.sub(_PHONE_PUNCTUATION, "", value.replace(_PAUSE, ";"))
     trimmed = re.sub(_EDGES, "", value)
     return _lower(trimmed) if kind == "email" else trimmed
+
+
+def international_sql(kind: str, value: str, phone_region: str) -> str:
+    """SQL for what `normalised` makes of a cleaned value; it needs the session's function `phone_number`."""
+    return f"CASE {kind} WHEN {literal(PHONE)} THEN phone_number({value}, {literal(phone_region)}) ELSE {value} END"
+
+
+def normalised(kind: str, value: str, phone_region: str) -> str:
+    """`value` as it is kept: cleaned, and a telephone number in the form E.164 where it is one for sure.
+
+    `phone_region` is the setting: where numbers without a country code are at home; without it they stay cleaned.
+    """
+    bare = cleaned(kind, value)
+    return international(bare, phone_region) if kind == PHONE else bare
+
+
+def spellings(kind: str, value: str, phone_region: str) -> tuple[str, ...]:
+    """The values under which `value` may be kept: as it is now, and as it was without or before `phone_region`."""
+    return tuple(dict.fromkeys((normalised(kind, value, phone_region), cleaned(kind, value))))
 
 
 def blocked_sql(value: str, blocked: Iterable[str]) -> str:

@@ -6,6 +6,13 @@ import pytest
 
 from tests.catalogs import Cluster, running_cluster
 
+LONG = ("laws", "erase", "flows")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files of few long tests first, so that none is left to one worker at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:

@@ -7,12 +7,12 @@ dies, the next writer removes both.
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schemas.table import quoted
 from schemas.tables import tables
-from warehouse.catalog import catalog_of
+from warehouse.catalog import Catalog, catalog_of
 from warehouse.catalog_attach import CATALOG, METADATA, attach_lake
 from warehouse.catalog_embedded import EmbeddedCatalog
 from warehouse.catalog_tables import declare
@@ -53,52 +53,51 @@ class Beside:
     """The lake in the making; in its connection, schema LIVE holds the tables of the live lake, read-only."""
 
     lake: Lake
+    live: Catalog
 
     def take_over(self) -> None:
         """Put the finished lake in the live one's place; readers see it once a writer has published it.
 
-        One rename decides. The old index goes before: it may lack keys, while one that is missing is made anew.
+        One step of the live catalog decides. The old index goes before: it may lack keys, while one that is missing is
+        made anew.
         """
         beside, live = self.lake.home, Home(self.lake.home.root)
         self.lake.make_durable()
+        ((newest,),) = self.lake.con.execute("SELECT MAX(commit_seq) FROM batches").fetchall()
         self.lake.con.execute(f"CHECKPOINT {quoted(METADATA)}")
         self.lake.con.close()
         sync(beside.catalog)
         shutil.rmtree(live.index)
-        beside.catalog.replace(live.catalog.resolve())
-        sync(live.catalog.resolve().parent)
+        self.live.take_over(beside.catalog)
         beside.index.replace(live.index)
+        self.live.note_commit(newest)
 
 
 @contextmanager
 def open_beside(home: Home, wait_seconds: float, tell: Callable[[str], None]) -> Iterator[Beside]:
     """A new, empty lake beside the live one of `home`, whose writer is kept out meanwhile.
 
-    Raises RapportError for a home whose catalog is in PostgreSQL, and for one without a lake.
+    Its catalog is a file, wherever that of the live lake is. Raises RapportError for a home without a lake.
     """
     home.prepare()
     settings = load_settings(home.settings_file)
-    if settings.catalog:
-        raise RapportError(
-            "a lake whose catalog is in PostgreSQL cannot be rebuilt in place yet; rebuild into a new home: land the "
-            "files of landing/files/ there"
-        )
-    if not home.catalog.exists():
+    if not settings.catalog and not home.catalog.exists():
         raise RapportError(f"there is no lake in {home.root}; `rapport run` makes one of what is landed")
     beside = BesideHome(home.root)
     live = catalog_of(home, settings)
     with live.exclude(wait_seconds, tell):
-        _settle(home)
+        if not settings.catalog:
+            _settle(home)
         _clear(beside)
         con = session(settings, home.temporary)
         publication = live.lease()
         try:
-            fresh = EmbeddedCatalog(beside, settings)
-            fresh.load(con)
+            fresh = EmbeddedCatalog(beside, replace(settings, data_path=""))  # the folder is claimed by the live lake
+            live.load(con)
             live.attach_reader(con, publication, LIVE.partition(".")[0])
             fresh.attach_writer(con)
             declare(con, tables(), {name: query for name, (_, query) in VIEWS.items()})
-            yield Beside(Lake(beside, settings, con, fresh))
+            yield Beside(Lake(beside, settings, con, fresh), live)
         finally:
             con.close()
             publication.release()

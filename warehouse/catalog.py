@@ -47,6 +47,12 @@ class Catalog(Protocol):
         Where readers hold no lease: those that were needed within the last `grace_seconds`.
         """
 
+    def take_over(self, finished: Path) -> None:
+        """Put the catalog in the file `finished` in this one's place, at once; both have the same data path.
+
+        To be called by who keeps other writers out. Raises RapportError if it cannot be; then nothing has changed.
+        """
+
     def surest_commit(self) -> int | None:
         """The last commit that this home's own files can be sure of, as another home has written since; None: all."""
 

@@ -85,6 +85,12 @@ class EmbeddedCatalog:
         """The files that a published copy names; the grace is not needed, as readers hold their copy."""
         return leased_files(self._home.published, self._home.data.resolve())
 
+    def take_over(self, finished: Path) -> None:
+        """Put the catalog in the file `finished` in this one's place, by one rename."""
+        catalog = self._home.catalog.resolve()
+        finished.replace(catalog)
+        sync(catalog.parent)
+
     def surest_commit(self) -> int | None:
         """No other home has this catalog."""
         return None

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from warehouse.catalog_attach import CATALOG, METADATA, Publication, attach
 from warehouse.catalog_data import claim, new_id
 from warehouse.catalog_lease import REFUSED, WriterLease, connect
+from warehouse.catalog_replace import replace_catalog
 from warehouse.errors import RapportError
 from warehouse.extensions import load_ducklake, load_extension
 from warehouse.home import Home
@@ -96,6 +97,16 @@ class PostgresCatalog:
             [int(grace_seconds * 1_000_000)],
         ).fetchall()
         return {self._home.data.resolve() / path for (path,) in rows}
+
+    def take_over(self, finished: Path) -> None:
+        """Put the catalog in the file `finished` in this one's place, in one transaction that the fence lets pass."""
+        with duckdb.connect(str(finished), read_only=True) as con, connect(self._writer.writer_connection) as session:
+            try:
+                replace_catalog(con, con.execute("SELECT current_database()").fetchall()[0][0], session)
+            except psycopg.Error as problem:
+                self._writer.confirm()
+                reason = problem.diag.message_primary or type(problem).__name__  # the rest quotes statistics
+                raise RapportError(f"the new lake could not take over: {reason}; nothing has changed") from None
 
     def surest_commit(self) -> int | None:
         """The commit that was the last when this home was opened before, if another home has had the lease since."""

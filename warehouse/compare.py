@@ -27,11 +27,15 @@ STATE = (
     "consents",
     "outcomes",
     "statements",
+    "group_statements",
     "identities",
     "identity_links",
     "profiles",
     "channel_preferences",
     "interests",
+    "groups",
+    "memberships",
+    "account_profiles",
 )
 EXAMPLES = 5
 _OURS = {
@@ -40,7 +44,8 @@ _OURS = {
 }  # fmt: skip
 _LEFT_OUT = {
     "interaction_versions": {"received_at", "is_received_assigned"},  # of copies that say the same, the first is kept
-    "profiles": {"as_of"},  # a profile that time has not changed keeps the day on which it was computed
+    "profiles": {"as_of"},  # kept where time has not changed what it says
+    "account_profiles": {"as_of"},
 }
 # What stands now; of the evidence for a link, which is never updated, the earliest is the same in every order.
 CURRENT = {
@@ -53,11 +58,11 @@ CURRENT = {
     "QUALIFY row_number() OVER (PARTITION BY interaction_id, content_sha256 ORDER BY commit_to) = 1",
 }
 _KEYS = {
-    "identities": ("identifier",),
+    "identities": ("identifier", "valid_from"),
     "identity_links": ("left_identifier", "right_identifier", "rule"),
     "interaction_versions": ("interaction_id", "content_sha256"),
 }
-_PERSONAL = {"anchor", "identifier", "left_identifier", "right_identifier"}
+_PERSONAL = {"anchor", "identifier", "left_identifier", "right_identifier", "group_id"}
 _TOLERANCE = "1e-9"
 
 Columns = dict[str, str]
@@ -179,6 +184,8 @@ def _value_sql(column: str, present: Columns) -> str:
     """A column as it is compared: a received time that we assigned is none."""
     if column not in present:
         return "NULL"
+    if column == "valid_from":  # part of keys: since ever is a time like others
+        return "COALESCE(t.valid_from, '-infinity')"
     if column == "received_at" and "is_received_assigned" in present:
         return "CASE WHEN NOT t.is_received_assigned THEN t.received_at END"
     return f"t.{quoted(column)}"

@@ -2,10 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
-
-_CLOCK_STEP = 0.1  # seconds: file systems stamp with the time of the last tick
 
 
 def sync(path: Path) -> None:
@@ -25,9 +22,3 @@ def sync_files(paths: Iterable[Path]) -> None:
         folders.add(path.parent)
     for folder in folders:
         sync(folder)
-
-
-def sync_newer(folder: Path, since: datetime) -> None:
-    """The same for the files under `folder` that were written since: what DuckDB writes it leaves to the system."""
-    least = since.timestamp() - _CLOCK_STEP
-    sync_files([path for path in folder.rglob("*.parquet") if path.stat().st_mtime >= least])

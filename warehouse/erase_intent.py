@@ -16,7 +16,8 @@ Records = Mapping[str, Sequence[tuple[int, int]]]
 class Intent:
     """The records (row number, element) by landing file, the values of which no trace may stay, the keys of the index.
 
-    `is_scanned` says whether all files are searched for the values at the end.
+    `is_scanned` says whether all files are searched for the values at the end; `words` are those of the values that
+    may be anybody's words in what the company or Prefect writes.
     """
 
     erasure_id: str
@@ -24,6 +25,7 @@ class Intent:
     needles: tuple[str, ...]
     keys: tuple[str, ...]
     is_scanned: bool
+    words: tuple[str, ...] = ()
 
 
 def note_intent(home: Home, intent: Intent) -> None:
@@ -48,7 +50,8 @@ def intents(home: Home) -> Iterator[Intent]:
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
         raw = json.loads(path.read_text(encoding="utf-8"))
         records = {file: [(row, element) for row, element in found] for file, found in raw["records"].items()}
-        yield Intent(raw["erasure_id"], records, tuple(raw["needles"]), tuple(raw["keys"]), raw["is_scanned"])
+        lists = {name: tuple(raw.get(name, ())) for name in ("needles", "keys", "words")}
+        yield Intent(raw["erasure_id"], records, is_scanned=raw["is_scanned"], **lists)
 
 
 def has_intents(home: Home) -> bool:

@@ -52,6 +52,31 @@ def distinctive_values(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [value for (value,) in rows]
 
 
+def plain_words(con: duckdb.DuckDBPyConnection, values: list[str]) -> list[str]:
+    """Those of `values` that are one word of letters alone, of a text or a property; the persons still gathered.
+
+    Nobody is called by them: they are no identifiers, keys or ids.
+    """
+    keys = "".join(f"UNION ALL SELECT {name} FROM {{0}} " for name in _KEYS)
+    named = " UNION ALL ".join(
+        f"SELECT UNNEST(identifiers).value AS value FROM {relation} {keys.format(relation)}"
+        for relation in ("erase_interactions", "erase_versions")
+    )
+    rows = con.execute(
+        rf"""
+        SELECT value
+        FROM (SELECT UNNEST(?::VARCHAR[]) AS value)
+        WHERE regexp_full_match(value, '\p{{L}}+')
+            AND value NOT IN (SELECT left(value, {_MOST_CHARACTERS}) FROM ({named}) WHERE value IS NOT NULL)
+            AND value NOT IN (SELECT value FROM erase_identifiers)
+            AND value NOT IN (SELECT customer_id FROM erase_customers)
+        ORDER BY value
+        """,
+        [values],
+    ).fetchall()
+    return [value for (value,) in rows]
+
+
 def held_by_others(con: duckdb.DuckDBPyConnection, values: list[str]) -> set[str]:
     """Those of `values` that are a part of what somebody else says, or of what the company says to everybody.
 
@@ -71,12 +96,13 @@ _EVENT = (
     "product_id, category, campaign_id, offer_id, source, connector, channel, event_name)"
 )
 # By source: the text in which a value may stand. Names and words of the company, its settings and its reasons are in
-# files of their own; a person's value that is one of these words, such as a category, tells nothing of them.
+# files of their own; a person's value that is one of these words, such as a category, tells nothing of them. JSON is
+# looked at as it was written, too: its spaces and quotes are in the files.
 _SAID = (
     ("interactions", _EVENT),
     ("interaction_versions", _EVENT),
-    ("offers AS said", "to_json(said)::VARCHAR"),
-    ("premises AS said", "to_json(said)::VARCHAR"),
+    ("offers AS said", "concat_ws(chr(10), to_json(said)::VARCHAR, channels::VARCHAR, rules::VARCHAR)"),
+    ("premises AS said", "concat_ws(chr(10), to_json(said)::VARCHAR, rates::VARCHAR, priorities::VARCHAR)"),
     ("artefacts", "concat_ws(chr(10), name, parameters, metrics)"),
     ("consents", "concat_ws(chr(10), purpose, status, legal_basis)"),
     ("decisions", "concat_ws(chr(10), reason, terms, candidates, gates)"),

@@ -107,9 +107,7 @@ def mark_shared(con: duckdb.DuckDBPyConnection) -> bool:
     Gives whether the persons' events named an identifier that others' events name too and that somebody is known by.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE erase_staying AS {_STAYING}")
-    con.execute(
-        "UPDATE erase_identifiers SET is_shared = TRUE WHERE identifier IN (SELECT identifier FROM erase_staying)"
-    )
+    con.execute("UPDATE erase_identifiers SET is_shared = identifier IN (SELECT identifier FROM erase_staying)")
     row = con.execute(
         "SELECT COUNT(*) FROM erase_staying WHERE identifier IN (SELECT identifier FROM identities)"
     ).fetchone()

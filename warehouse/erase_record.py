@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from schemas.identifiers import SEPARATOR, normalised, split_identifier
+from schemas.identifiers import SEPARATOR, spellings, split_identifier
 from schemas.keys import key_sql
 from warehouse.lake import Lake
 from warehouse.run import Run
@@ -42,8 +42,9 @@ def is_erased(lake: Lake, text: str) -> bool:
     parts = split_identifier(text.strip())
     if parts is None or not _has_suppressions(lake):
         return False
-    found = digest(read_key(key_path(lake.home)), parts[0] + SEPARATOR + normalised(*parts))
-    query = "SELECT 1 FROM suppressions WHERE kind = 'identifier' AND digest = ? LIMIT 1"
+    key, region = read_key(key_path(lake.home)), lake.settings.identity.phone_region
+    found = [digest(key, parts[0] + SEPARATOR + value) for value in spellings(*parts, region)]
+    query = "SELECT 1 FROM suppressions WHERE kind = 'identifier' AND digest IN (SELECT UNNEST(?)) LIMIT 1"
     return lake.con.execute(query, [found]).fetchone() is not None
 
 

@@ -1,8 +1,10 @@
-"""SQL functions that every session has beyond DuckDB's own: how sure a rate is.
+"""SQL functions that every session has beyond DuckDB's own: how sure a rate is, and telephone numbers.
 
 `beta_quantile(p, a, b)` is the value below which a share p of Beta(a, b) lies. `beta_exceeds(a_1, b_1, a_2, b_2,
 margin)` is P(rate_1 > rate_2 + margin) of independent Beta(a_1, b_1) and Beta(a_2, b_2): the mean over equally likely
-quantiles of the second, exact to about 1e-3. Both are NULL where an argument is.
+quantiles of the second, exact to about 1e-3.
+`phone_number(value, region)` is the telephone number `value`, without punctuation, in the form E.164 where it is one
+for sure (`schemas.phone_numbers`). All are NULL where an argument is.
 """
 
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from typing import Any
 
 import duckdb
 from duckdb.func import PythonUDFType
+
+from schemas.phone_numbers import international
 
 # Points of the second distribution at which `beta_exceeds` looks.
 _QUANTILES = 256
@@ -24,6 +28,15 @@ def add_functions(con: duckdb.DuckDBPyConnection) -> None:
     for name, function, count in functions:
         numbers: list[Any] = ["DOUBLE"] * count
         con.create_function(name, function, numbers, "DOUBLE", type=PythonUDFType.ARROW)
+    texts: list[Any] = ["VARCHAR", "VARCHAR"]
+    con.create_function("phone_number", _phone_numbers, texts, "VARCHAR", type=PythonUDFType.ARROW)
+
+
+def _phone_numbers(values: Any, regions: Any) -> Any:
+    import pyarrow as pa
+
+    pairs = zip(values.to_pylist(), regions.to_pylist(), strict=True)
+    return pa.array([international(value, region) for value, region in pairs], pa.string())
 
 
 def _quantile(p: Any, a: Any, b: Any) -> Any:

@@ -10,30 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.errors import RapportError
-
-DEFAULT_KINDS = {
-    "user_id": 100,
-    "customer_id": 95,
-    "household_id": 90,
-    "loyalty_id": 80,
-    "email": 50,
-    "phone": 40,
-    "device_id": 20,
-    "anonymous_id": 10,
-}
-
-
-@dataclass(frozen=True)
-class IdentitySettings:
-    """Identifiers: priority of each kind (the greatest is the anchor), kinds of one value a person, blocked values."""
-
-    priorities: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_KINDS))
-    account_kinds: tuple[str, ...] = ("user_id", "customer_id", "household_id", "loyalty_id")
-    blocked_values: tuple[str, ...] = ("-1", "null", "undefined", "none", "anonymous", "unknown", "n/a")
-
-    def priority(self, kind: str) -> int:
-        """The kind's priority; 1 for a kind that the settings do not name."""
-        return self.priorities.get(kind, 1)
+from warehouse.group_settings import GroupSettings
+from warehouse.identity_settings import DEFAULT_KINDS as DEFAULT_KINDS
+from warehouse.identity_settings import IdentitySettings as IdentitySettings
 
 
 @dataclass(frozen=True)
@@ -55,13 +34,14 @@ class MachineSettings:
 
 @dataclass(frozen=True)
 class DecideSettings:
-    """The policy: weight of the customer's value, lever of loyalty, exploration, contact caps, seed."""
+    """The policy: weight of the customer's value, lever of loyalty, exploration, contact cap, opt-in purposes, seed."""
 
     customer_weight: float = 0.5
     loyalty_lever: float = 0.25
     exploration_gamma: float = 50.0
     contacts_per_week: int = 3
     holdout_share: float = 0.0
+    opt_in: tuple[str, ...] = ()
     seed: int = 1
 
 
@@ -144,6 +124,7 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     machines: MachineSettings = field(default_factory=MachineSettings)
     know: KnowSettings = field(default_factory=KnowSettings)
+    groups: GroupSettings = field(default_factory=GroupSettings)
     decide: DecideSettings = field(default_factory=DecideSettings)
     maintain: MaintainSettings = field(default_factory=MaintainSettings)
     erase: EraseSettings = field(default_factory=EraseSettings)
@@ -155,13 +136,16 @@ _SECTIONS: dict[str, type] = {
     "identity": IdentitySettings,
     "machines": MachineSettings,
     "know": KnowSettings,
+    "groups": GroupSettings,
     "decide": DecideSettings,
     "maintain": MaintainSettings,
     "erase": EraseSettings,
     "collector": CollectorSettings,
 }
+# A rate is kept with ten digits before and ten behind the point; a smaller one would be nothing.
+_LEAST_RATE, _TOO_GREAT_RATE = Decimal("1e-10"), Decimal("1e10")
 # What a member of a table is like; else a whole number.
-_MEMBERS: dict[str, Any] = {"rates": Decimal(1), "channels": ""}
+_MEMBERS: dict[str, Any] = {"rates": Decimal(1), "channels": "", "periods": ""}
 _WORDS: dict[type, str] = {
     bool: "true or false",
     str: "a text",
@@ -261,6 +245,11 @@ def _rate(name: str, text: str, where: str) -> Decimal:
         rate = Decimal("NaN")
     if not rate.is_finite() or rate <= 0:
         raise RapportError(f"{where}: setting '{name}' must be a number above zero, not {text!r}")
+    if not _LEAST_RATE <= rate < _TOO_GREAT_RATE:
+        raise RapportError(
+            f"{where}: setting '{name}' must be from 0.0000000001 to below 10,000,000,000, not {text!r}; "
+            "choose a base currency of about the worth of the others"
+        )
     return rate
 
 

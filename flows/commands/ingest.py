@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
             outcome = ingest_paths(lake, connector, paths, source, mapping, tell)
             keep_up(lake, tell)
         if json:
-            told = {"new_fields": [vars(found) for found in outcome.new_fields]}
+            told = {"new_fields": [vars(found) for found in outcome.new_fields], "requests": outcome.requests}
             emit({**vars(outcome.counts), "files": outcome.files, "reasons": outcome.reasons, **told})
         else:
             _tell(outcome, rapport(context))
@@ -46,12 +46,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _tell(outcome: "IngestReport", rapport: str) -> None:
-    from flows.report import tell_new_fields
+    from flows.report import tell_new_fields, tell_requests
 
     table("", list(vars(outcome.counts)), [outcome.counts.values])
     if outcome.reasons:
         more = f"`{rapport} rejections` tells where and why"
         table("Rejected", ["reason", "records"], list(outcome.reasons.items()), more)
     tell_new_fields(outcome.new_fields)
+    tell_requests(outcome.requests)
     if outcome.counts.loaded:
         say(f"Next: `{rapport} run` makes profiles and decisions of it.")

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.account import GROUP
 from flows.console import emit, say, say_wrapped, table
 from flows.customer import EVIDENCE_LIMIT, Customer
 from flows.options import AsJson, home, utf8
+from warehouse.errors import UsageError
 from warehouse.run import parse_as_of, parse_instant
 
 _SENTENCES = 5
@@ -21,7 +23,9 @@ def register(app: typer.Typer) -> None:
         identifier: Annotated[
             str,
             typer.Argument(
-                metavar="IDENTIFIER", callback=utf8, help="KIND:VALUE, or a VALUE that only one customer has."
+                metavar="IDENTIFIER",
+                callback=utf8,
+                help="KIND:VALUE, or a VALUE that only one customer has; group:ID for an account.",
             ),
         ],
         as_of: Annotated[
@@ -32,10 +36,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
         json: AsJson = False,
     ) -> None:
-        """One customer: traits with evidence, timeline, decisions with reasons; also as it was known earlier."""
+        """One customer or account: traits with evidence, timeline, decisions with reasons; also as known earlier."""
         from flows.customer import read_customer, read_past_customer
         from warehouse.reader import open_lake
 
+        if identifier.startswith(GROUP):
+            _tell_account(context, identifier, json=json, is_past=bool(as_of or known_at))
+            return
         until = parse_as_of(as_of) if as_of else None
         known = parse_instant(known_at) if known_at else None
         with open_lake(home(context).root) as lake:
@@ -49,16 +56,45 @@ def register(app: typer.Typer) -> None:
             _tell(found)
 
 
+def _tell_account(context: typer.Context, identifier: str, *, json: bool, is_past: bool) -> None:
+    from flows.account import read_account
+    from warehouse.reader import open_lake
+
+    if is_past:
+        raise UsageError("an account is told as of the last run; leave --as-of and --known-at out")
+    with open_lake(home(context).root) as lake:
+        found = read_account(lake, identifier.removeprefix(GROUP))
+    if json:
+        emit(vars(found))
+        return
+    name = f", {found.name}" if found.name else ""
+    day = f", as of {found.as_of:%Y-%m-%d}" if found.as_of else ""
+    say_wrapped(f"Account {found.group_id}{name}{day}: {found.member_count} members")
+    for stated, value in found.stated.items():
+        say_wrapped(f"{stated}: {value}", indent=2)
+    say()
+    _table("Members", found.members, ["anchor", "role", "rule", "valid_from", "valid_to"])
+    table("Traits", ["trait", "value"], [(name, _value(value)) for name, value in found.traits.items()])
+
+
+def _table(title: str, rows: list[dict[str, Any]], columns: list[str]) -> None:
+    table(title, columns, [[row[name] for name in columns] for row in rows])
+
+
 def _tell(found: Customer) -> None:
     known = f", as it was known at {found.known_at:%Y-%m-%d %H:%M:%S}" if found.known_at else ""
     say_wrapped(f"Customer {found.customer_id}, as of {found.as_of:%Y-%m-%d}{known}")
     say_wrapped(f"Known by {', '.join(found.identifiers)}")
     say()
+    if found.accounts:
+        _table("Accounts", found.accounts, ["group_id", "name", "role", "valid_from", "valid_to"])
     rows = [row for trait in found.traits for row in _trait_rows(trait)]
     table("Traits", ["trait", "value", "evidence"], rows, "`rapport traits` tells what each means, and its unit")
     say()
-    columns = ["occurred_at", "channel", "event_name", "amount", "category"]
-    table("Latest interactions", columns, [[row[name] for name in columns] for row in found.timeline])
+    if found.consents:
+        columns = ["purpose", "channel", "status", "legal_basis", "version", "stated_at", "anchor", "interaction_id"]
+        _table("Consent", found.consents, columns)
+    _table("Latest interactions", found.timeline, ["occurred_at", "channel", "event_name", "amount", "category"])
     for decision in found.decisions[:1]:
         _tell_decision(decision)
     if found.decisions[1:]:

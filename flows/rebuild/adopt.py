@@ -16,7 +16,7 @@ from warehouse.run import Run
 
 # Their rows have the stamps of the file that they come from.
 STAMPED = ("interactions", "rejections")
-KNOWN = ("profiles", "channel_preferences", "interests")
+KNOWN = ("profiles", "channel_preferences", "interests", "groups", "memberships", "account_profiles")
 IDENTITY = ("identities", "identity_links")
 HISTORY = ("profile_history", "premises")  # what was known at earlier times, and on what it rested; `know` adds to it
 
@@ -46,22 +46,30 @@ def adopt(con: duckdb.DuckDBPyConnection, run: Run, name: str, found: str) -> No
 def _adopt_identities(con: duckdb.DuckDBPyConnection, run: Run, found: str) -> None:
     """The live history as it is; a current row that turned out otherwise is closed, and followed by the new one.
 
-    A row of the same customer keeps when that was learnt: only when the identifier was first seen is corrected.
+    A row of the same customer and days keeps when that was learnt: only when the identifier was first seen, or how it
+    belongs, is corrected.
     """
+    is_same = "l.customer_id IS NOT DISTINCT FROM f.customer_id AND l.valid_to IS NOT DISTINCT FROM f.valid_to"
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE rebuild_corrected AS
         SELECT f.* REPLACE (
-            CASE WHEN l.customer_id = f.customer_id THEN l.known_from ELSE f.known_from END AS known_from
-        ), l.customer_id IS NOT DISTINCT FROM f.customer_id AS is_same
+            CASE WHEN {is_same} THEN l.known_from ELSE f.known_from END AS known_from
+        ), l.identifier IS NOT NULL AND {is_same} AS is_same
         FROM {_fresh("identities")} AS f
-        JOIN {quoted(found)} AS d ON d.identifier = f.identifier
-        LEFT JOIN {_live("identities")} AS l ON l.identifier = f.identifier AND l.known_to IS NULL
+        SEMI JOIN {quoted(found)} AS d ON d.identifier = f.identifier
+        LEFT JOIN {_live("identities")} AS l
+            ON l.identifier = f.identifier
+            AND l.valid_from IS NOT DISTINCT FROM f.valid_from
+            AND l.known_to IS NULL
         WHERE f.known_to IS NULL
     """)
     carry(con, ["identities"])
     con.execute("""
         DELETE FROM identities
-        WHERE known_to IS NULL AND identifier IN (SELECT identifier FROM rebuild_corrected WHERE is_same)
+        WHERE known_to IS NULL
+            AND (identifier, COALESCE(valid_from, '-infinity')) IN (
+                SELECT (identifier, COALESCE(valid_from, '-infinity')) FROM rebuild_corrected WHERE is_same
+            )
     """)
     con.execute(
         f"""

@@ -14,6 +14,7 @@ from flows.progress import COLLECT, REPLAY, Counts, write_progress
 from flows.rebuild.adopt import HISTORY, IDENTITY, KNOWN, STAMPED, adopt, carry
 from flows.rebuild.counts import correct_counts
 from flows.rebuild.recorded import Recorded, in_series, recorded_files, replayed_places
+from flows.rebuild.respell import respell
 from pipelines.collect.landing import drafted, verify
 from pipelines.know.premises import profiled_up_to
 from pipelines.know.profiles import add_missing_columns
@@ -85,6 +86,7 @@ def _build(lake: Lake, files: Sequence[Recorded], tell: Tell, *, is_trial: bool)
     with _transaction(lake):
         add_missing_columns(lake.con)
         carry(lake.con, [name for name in tables() if name not in (*made, *HISTORY)])
+        respell(lake.con, lake.settings.identity.phone_region)
     counts = _load(lake, files, run.as_of, tell)
     with _transaction(lake):
         _derive(lake, run, made, tell)

@@ -10,7 +10,8 @@ import pyarrow as pa
 from expectations.masks import first_failure_sql, reasons
 from expectations.rule import Rule
 from pipelines.collect.connector import Check, Field, Plan, money_sql
-from schemas.identifiers import anchor_sql, blocked_sql, normalised_sql
+from pipelines.collect.phones import international_identifiers_sql, may_be_phone, spelled_sql
+from schemas.identifiers import anchor_sql, blocked_sql, cleaned_sql
 from schemas.keys import key_sql
 from schemas.table import IDENTIFIERS, INSTANT, ITEMS, MONEY, REAL, TEXT, literal, quoted, sql_type
 from schemas.tables import tables
@@ -33,6 +34,7 @@ _MAY_BE_EMPTY = (
     "source_version", "currency", "product_id", "category", "order_id", "campaign_id", "offer_id", "decision_id",
     "contact_id", "text",
 )  # fmt: skip
+_AS_SPELLED = {"identifiers": "COALESCE(spelled, identifiers)"}
 _SKEW = "INTERVAL 5 MINUTE"
 _FUTURE = "INTERVAL 24 HOUR"
 
@@ -65,21 +67,21 @@ class Batch:
 def interactions_sql(plan: Plan, batch: Batch, identity: IdentitySettings, rules: Sequence[Rule]) -> str:
     """A query over `input` and `files` (file_no, file_id): each record as interactions have it, and `reason_code`.
 
-    Columns of `constant_columns` are left out, so that they are not carried through every step.
+    Columns of `constant_columns` are left out, so that they are not carried through every step; `spelled` is added.
     """
     constant = constant_columns(plan, batch)
     columns = ", ".join(quoted(name) for name in tables()["interactions"].column_names if name not in constant)
     return f"""
         WITH records AS ({plan.records}),
         cleaned AS (SELECT *{_values_sql(plan, identity)} FROM records),
-        identified AS (SELECT *, {_identifiers_sql(plan, identity)} AS identifiers FROM cleaned),
+        identified AS (SELECT *, {_identifiers_sql(plan, identity)} FROM cleaned),
         fields AS (SELECT {_fields_sql(plan)}, {_wire_checks_sql(plan)} AS wire_code FROM identified),
         typed AS (SELECT {_typed_sql(plan)} FROM fields),
         skewed AS (SELECT *, {_offset_sql(plan)} AS clock_offset FROM typed),
         timed AS (SELECT *, {_times_sql()} FROM skewed),
         keyed AS ({_keyed_sql(plan)}),
         complete AS (SELECT {_complete_sql(batch, identity)} FROM keyed JOIN files USING (file_no))
-        SELECT {columns}, COALESCE(reason_code, {first_failure_sql(rules)}) AS reason_code
+        SELECT {columns}, spelled, COALESCE(reason_code, {first_failure_sql(rules)}) AS reason_code
         FROM complete
     """
 
@@ -143,9 +145,8 @@ def _field_names() -> list[str]:
 
 
 def _values_sql(plan: Plan, identity: IdentitySettings) -> str:
-    """A column `value_<n>` for each identifier of the plan: normalised, NULL where it is blocked or empty."""
-    # Values alone are cleaned several times faster than values in a list.
-    normal = [normalised_sql(kind, value) for kind, value in plan.identifiers]
+    """A column `value_<n>` for each identifier of the plan: cleaned, NULL where it is blocked or empty."""
+    normal = [cleaned_sql(kind, value) for kind, value in plan.identifiers]  # several times faster than in a list
     return "".join(
         f", {text} AS normal_{n}, CASE WHEN NOT {blocked_sql(f'normal_{n}', identity.blocked_values)} "
         f"THEN normal_{n} END AS value_{n}"
@@ -154,29 +155,40 @@ def _values_sql(plan: Plan, identity: IdentitySettings) -> str:
 
 
 def _identifiers_sql(plan: Plan, identity: IdentitySettings) -> str:
-    """All identifiers of a record as a list, without blocked values and repetitions."""
+    """All identifiers of a record as a list, and `spelled`, the same as they were before they were international."""
     kinds = [kind for kind, _ in plan.identifiers]
-    structs = [f"{{'kind': {kind}, 'value': value_{n}}}" for n, kind in enumerate(kinds)]
-    listed = ", ".join(f"CASE WHEN value_{n} IS NOT NULL THEN {struct} END" for n, struct in enumerate(structs))
+    listed = _listed_sql(plan, identity)
+    spelled = f"{spelled_sql(plan, listed)} AS spelled"
+    found = international_identifiers_sql(plan, identity, listed)
+    if len(kinds) < 2 or kinds[0] == kinds[1] or any(may_be_phone(kind) for kind in kinds[:2]):
+        return f"{found} AS identifiers, {spelled}"
+    # Most records have one or both of the first two alone: their list needs no search.
+    others = [f"value_{n}" for n in range(2, len(kinds))] + list(plan.identifier_lists)
+    return f"""CASE
+        WHEN {" OR ".join(f"{other} IS NOT NULL" for other in others) or "FALSE"} THEN {found}
+        WHEN value_0 IS NULL AND value_1 IS NULL THEN []
+        WHEN value_1 IS NULL THEN [{_struct_sql(kinds, 0)}]
+        WHEN value_0 IS NULL THEN [{_struct_sql(kinds, 1)}]
+        ELSE [{", ".join(sorted(_struct_sql(kinds, n) for n in range(2)))}]
+    END AS identifiers, {spelled}"""
+
+
+def _struct_sql(kinds: Sequence[str], n: int) -> str:
+    return f"{{'kind': {kinds[n]}, 'value': value_{n}}}"
+
+
+def _listed_sql(plan: Plan, identity: IdentitySettings) -> str:
+    """All cleaned identifiers of a record as a list, without blocked values and repetitions."""
+    kinds = [kind for kind, _ in plan.identifiers]
+    listed = ", ".join(f"CASE WHEN value_{n} IS NOT NULL THEN {_struct_sql(kinds, n)} END" for n in range(len(kinds)))
     found = f"list_filter([{listed}]::{sql_type(IDENTIFIERS)}, lambda i: i IS NOT NULL)"
     for extra in plan.identifier_lists:
-        value = normalised_sql("i.kind", "i.value")
+        value = cleaned_sql("i.kind", "i.value")
         cleaned = f"list_transform({extra}, lambda i: {{'kind': i.kind, 'value': {value}}})"
         blocked = blocked_sql("i.value", identity.blocked_values)
         kept = f"list_filter({cleaned}, lambda i: i.kind <> '' AND i.value IS NOT NULL AND NOT {blocked})"
         found = f"list_concat({found}, {kept})"
-    found = f"list_sort(list_distinct({found}))"
-    if len(structs) < 2 or kinds[0] == kinds[1]:
-        return found
-    # Most records have one or both of the first two alone: their list needs no search.
-    others = [f"value_{n}" for n in range(2, len(structs))] + list(plan.identifier_lists)
-    return f"""CASE
-        WHEN {" OR ".join(f"{other} IS NOT NULL" for other in others) or "FALSE"} THEN {found}
-        WHEN value_0 IS NULL AND value_1 IS NULL THEN []
-        WHEN value_1 IS NULL THEN [{structs[0]}]
-        WHEN value_0 IS NULL THEN [{structs[1]}]
-        ELSE [{", ".join(sorted(structs[:2]))}]
-    END"""
+    return f"list_sort(list_distinct({found}))"
 
 
 def _fields_sql(plan: Plan) -> str:
@@ -185,7 +197,7 @@ def _fields_sql(plan: Plan) -> str:
     items = f"CAST({plan.items} AS {sql_type(ITEMS)})"
     device = f", {plan.device} AS device" if plan.device else ""
     return (
-        f"file_no, row_number, element, problem, identifiers, {raw}, {items} AS items, "
+        f"file_no, row_number, element, problem, identifiers, spelled, {raw}, {items} AS items, "
         f"{plan.is_machine} AS is_machine, CAST({plan.consents} AS JSON) AS consents{device}"
     )
 
@@ -265,7 +277,7 @@ def _keyed_sql(plan: Plan) -> str:
     # Without an id of the source, the same lines of one file are distinct, the same file again is a duplicate.
     names = [*(name for name in _field_names() if name in plan.fields), "identifiers"]
     names += ["consents"] if plan.consents != "NULL" else []
-    said = ", ".join(f"{literal(name)}: {quoted(name)}" for name in names)
+    said = ", ".join(f"{literal(name)}: {_AS_SPELLED.get(name, quoted(name))}" for name in names)
     content = f"json_merge_patch('{{}}', to_json({{{said}}}))"  # without what is empty: new columns change no id
     return f"""
         SELECT * REPLACE (content || '-' || row_number() OVER (

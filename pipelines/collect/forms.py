@@ -6,6 +6,8 @@ from email.message import Message
 from email.parser import BytesParser
 from urllib.parse import parse_qsl
 
+from pipelines.collect.charsets import decoded_text, filename, parameter
+
 _MULTIPART = "multipart/form-data"
 
 
@@ -21,14 +23,17 @@ def form_pairs(content_type: str, body: bytes, encodings: Mapping[str, str] | No
 
 def _multipart(content_type: str, body: bytes, encodings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     head = b"Content-Type: " + content_type.encode("latin-1", "replace").replace(b"\n", b" ") + b"\n\n"
-    message = BytesParser(policy=policy.compat32).parsebytes(head + body)
+    try:
+        message = BytesParser(policy=policy.compat32).parsebytes(head + body)
+    except (TypeError, RecursionError) as problem:  # a boundary that is none, parts within parts without end
+        raise ValueError("the body cannot be divided into parts") from problem
     if not message.is_multipart():
         raise ValueError("no boundary stands in the body")
     for part in message.get_payload():
         if isinstance(part, Message):
-            name = part.get_param("name", header="content-disposition")
-            if isinstance(name, str):
-                file = part.get_filename()
+            name = parameter(part, "name", "content-disposition")
+            if name is not None:
+                file = filename(part)
                 yield name, _text(part, encodings.get(name, "utf-8")) if file is None else file
 
 
@@ -36,9 +41,9 @@ def _text(part: Message, encoding: str) -> str:
     """The text of a field, in the encoding that it names, else `encoding`, else UTF-8 or Latin-1, which reads all."""
     found = part.get_payload(decode=True)
     data = found if isinstance(found, bytes) else b""
-    for tried in (part.get_content_charset() or encoding, "utf-8"):
+    for tried in (parameter(part, "charset", "content-type") or encoding, "utf-8"):
         try:
-            return data.decode(tried)
-        except (UnicodeDecodeError, LookupError):
+            return decoded_text(data, tried)
+        except ValueError:
             continue
     return data.decode("latin-1")

@@ -81,12 +81,15 @@ class Parts:
         END"""
 
     def _record_sql(self) -> str:
+        # One CASE within another: both sides of an AND are computed, and the second stops at what is no JSON.
         if self.text:
-            return f"CASE WHEN part[1] = '\"' THEN json_object({literal(self.text)}, part::JSON)::VARCHAR ELSE part END"
+            named = f"json_object({literal(self.text)}, part::JSON)::VARCHAR"
+            return f"CASE WHEN part[1] = '\"' THEN CASE WHEN json_valid(part) THEN {named} ELSE part END ELSE part END"
         if not self.names:
             return "part"
         named = ", ".join(f"{literal(name)}, json_extract(part, '$[{n}]')" for n, name in enumerate(self.names))
-        is_row = f"CASE WHEN part[1] = '[' THEN json_valid(part) AND json_array_length(part) = {len(self.names)} END"
+        length = f"CASE WHEN json_valid(part) THEN json_array_length(part) = {len(self.names)} END"
+        is_row = f"CASE WHEN part[1] = '[' THEN {length} END"
         return f"CASE WHEN {is_row} THEN json_object({named})::VARCHAR ELSE part END"
 
     def _rest_sql(self) -> str:

@@ -15,6 +15,8 @@ Structure = Mapping[str, "str | Structure"]
 _FIRST_CHARACTERS = 64
 _WHITE = "' \t\r\n'"
 _REQUEST = "request_received_at, request_headers::JSON AS request_headers,"
+# What a record says, however it is spaced and wherever it stands; NULL for what is none. A hash of it is an id.
+CONTENT = "CASE WHEN r IS NOT NULL THEN json_merge_patch('{}', record)::VARCHAR END"
 _FEW = 3  # fields, up to which it pays to look for their names before parsing
 
 

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.collect.connector import Check, Field, Plan
+from pipelines.collect.connector import Check, Connector, Field, Plan
 from pipelines.collect.json_records import JsonFormat, is_nested_sql, is_object_sql
 from pipelines.collect.mail import REPLIED, canonical_sql, event_fields, is_scanned_sql, mail_date_sql
+from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
 from schemas.table import literal
 
@@ -48,6 +49,12 @@ class MailRecord:
     nameless: str = "FALSE"
     texts: Sequence[str] = ()
     objects: Sequence[str] = ()
+
+
+def mail_connector(name: str, doc: str, form: JsonFormat, said: MailRecord, webhook: Webhook) -> Connector:
+    """The connector `name` of a provider of e-mail: `doc` in a line, its records, and how it takes requests."""
+    plan = mail_plan(name, form, said)
+    return Connector(doc, ("email",), "json", lambda _mapping, _columns: plan, form, webhook)
 
 
 def mail_plan(name: str, form: JsonFormat, said: MailRecord) -> Plan:
@@ -123,7 +130,7 @@ def hashed_id_sql(*parts: str) -> str:
 
 def rest_of_sql(known: Sequence[str], nested: Mapping[str, Sequence[str]] | None = None) -> str:
     """The record without its members `known`, and without members of the objects in it that `nested` names."""
-    rest = f"json_merge_patch(record, {_without(known)})" if known else "record::JSON"
+    rest = f"json_merge_patch(record, {_without(known)})" if known else "json(record)"
     for name, members in (nested or {}).items():
         patch = literal(json.dumps({name: dict.fromkeys(members)}))
         path = literal(f'$."{name}"')

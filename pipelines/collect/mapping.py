@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.collect.mapping_checks import check_mapping
+from pipelines.collect.mapping_group import GroupMapping
 from pipelines.collect.mapping_where import Where, parse_where
 from warehouse.errors import UsageError
 
 _SECTIONS = (
     "format", "timezone", "csv", "json", "constants", "columns", "identifiers", "values", "patterns", "products",
-    "traits", "consents", "where",
+    "traits", "group", "consents", "where",
 )  # fmt: skip
 _DEFAULTS = {"direction": "inbound", "initiator": "customer"}
 _JSON_NAMES = (".json", ".jsonl", ".ndjson")
@@ -33,8 +34,9 @@ class TableMapping:
     """A mapping: `columns` name interactions' columns -> file's columns (several are joined with a hyphen).
 
     Of JSON the file's columns are paths into its objects. `values` and `patterns` translate what stands in a column,
-    `products` multiply the numbers of several. `traits` are what a person states of himself: name -> column. `records`
-    is the field of a JSON envelope that holds the records. `where` is what holds for some rows instead.
+    `products` multiply the numbers of several. `traits` are what a person states of himself: name -> column, `group` is
+    what rows say of a group. `records` is the field of a JSON envelope that holds the records. `where` is what holds
+    for some rows instead.
     """
 
     columns: Mapping[str, tuple[str, ...]]
@@ -44,6 +46,7 @@ class TableMapping:
     patterns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     products: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     traits: Mapping[str, str] = field(default_factory=dict)
+    group: GroupMapping = field(default_factory=GroupMapping)
     consents: tuple[ConsentMapping, ...] = ()
     where: tuple[Where, ...] = ()
     timezone: str = "UTC"
@@ -62,6 +65,7 @@ class TableMapping:
         whole = {name: names for name, names in self.columns.items() if name not in self.patterns}
         columns = {name for names in whole.values() for name in names}
         stated = {name for consent in self.consents for name in consent.columns.values()}
+        stated |= set(self.group.columns.values())
         return columns | set(self.identifiers.values()) | set(self.traits.values()) | stated
 
     def _lists(self) -> Iterator[tuple[str, ...]]:
@@ -96,6 +100,7 @@ def parse_mapping(text: str) -> TableMapping:
         patterns=_translations(raw, "patterns"),
         products={name: _names("products", name, value) for name, value in _section(raw, "products").items()},
         traits=_texts("traits", _section(raw, "traits")),
+        group=GroupMapping(**_statement("[group]", _section(raw, "group"))),
         consents=tuple(_consents(raw)),
         where=parse_where(raw.get("where", [])),
         timezone=str(raw.get("timezone", "UTC")),
@@ -135,14 +140,17 @@ def _consents(raw: Mapping[str, Any]) -> Iterator[ConsentMapping]:
     listed = raw.get("consents", [])
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise UsageError("the mapping's consents must be a list of tables: [[consents]] before each")
-    for entry in listed:
-        unknown = sorted(set(entry) - {"constants", "columns", "values"})
-        if unknown:
-            raise UsageError(
-                f"the mapping's [[consents]] has an unknown entry '{unknown[0]}'; known are constants, columns, values"
-            )
-        texts = {name: _texts(f"consents.{name}", entry.get(name, {})) for name in ("constants", "columns", "values")}
-        yield ConsentMapping(**texts)
+    yield from (ConsentMapping(**_statement("[[consents]]", entry)) for entry in listed)
+
+
+def _statement(section: str, entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    unknown = sorted(set(entry) - {"constants", "columns", "values"})
+    if unknown:
+        raise UsageError(
+            f"the mapping's {section} has an unknown entry '{unknown[0]}'; known are constants, columns, values"
+        )
+    name = section.strip("[]")
+    return {part: _texts(f"{name}.{part}", entry.get(part, {})) for part in ("constants", "columns", "values")}
 
 
 def _delimiter(section: Mapping[str, Any]) -> str:

@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from pipelines.collect.mapping_group import check_group
 from schemas.table import INSTANT, MONEY, TEXT
 from schemas.tables import tables
+from schemas.vocabulary import CONSENT_STATUSES
 from warehouse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ TIMES = {"original_at", "sent_at"} | {c.name for c in _COLUMNS if c.type == INST
 TEXTS = {c.name for c in _COLUMNS if c.type == TEXT and c.name in MAPPABLE}
 NUMBERS = tuple(c.name for c in _COLUMNS if c.type == MONEY)
 # The members of a consent statement (column `consents` of interactions).
-CONSENT_MEMBERS = ("purpose", "channel", "status", "legal_basis", "version", "stated_at")
+CONSENT_MEMBERS = ("purpose", "channel", "status", "legal_basis", "version", "stated_at", "expires_at")
+CONSENT_TIMES = {"stated_at", "expires_at"}
 _FORMATS = ("csv", "parquet", "json")
 
 
@@ -91,14 +94,16 @@ def _check_consent(consent: "ConsentMapping") -> None:
     if "status" not in given:
         raise UsageError("the mapping's [[consents]] gives no status; set it under constants or columns")
     said = [consent.constants[name] for name in ("status",) if name in consent.constants] + [*consent.values.values()]
-    if not set(said) <= {"granted", "denied"}:
-        raise UsageError("the mapping's [[consents]] has a status that is neither granted nor denied; use one of these")
-    if "stated_at" in consent.constants:
-        raise UsageError("the mapping's [[consents]] has a constant stated_at; map it under columns, or leave it out")
+    if not set(said) <= set(CONSENT_STATUSES):
+        raise UsageError(f"the mapping's [[consents]] has an unknown status; use one of {', '.join(CONSENT_STATUSES)}")
+    for name in ("stated_at", "expires_at"):
+        if name in consent.constants:
+            raise UsageError(f"the mapping's [[consents]] has a constant {name}; map it under columns, or leave it out")
 
 
 def _check_statements(mapping: "TableMapping") -> None:
     """Traits are read from the properties of certain events alone."""
     name = None if "event_name" in mapping.columns else mapping.constants["event_name"]
+    check_group(mapping.group, name, has_traits=bool(mapping.traits))
     if mapping.traits and name not in (None, "identify"):
         raise UsageError("the mapping has [traits], which only events named identify state; set event_name to identify")

@@ -7,9 +7,11 @@ from pipelines.collect.connector import Check, Field, Plan
 from pipelines.collect.json_path import JsonPath, known_fields, rest_sql, text_sql, value_sql
 from pipelines.collect.json_records import JsonFormat, is_nested_sql, joined_sql, members_sql
 from pipelines.collect.mapping import ConsentMapping, TableMapping
-from pipelines.collect.mapping_checks import CONSENT_MEMBERS, TEXTS, TIMES
+from pipelines.collect.mapping_checks import CONSENT_MEMBERS, CONSENT_TIMES, TEXTS, TIMES
+from pipelines.collect.mapping_group import checks_of_group, told_sql
 from pipelines.collect.mapping_where import with_columns, with_identifiers
 from schemas.table import literal, quoted
+from schemas.vocabulary import CONSENT_STATUSES
 from warehouse.errors import UsageError
 
 # A zone after a time of day; the end of a mere date looks like an offset.
@@ -100,6 +102,7 @@ def _plan(mapping: TableMapping, source: _Source) -> Plan:
                 "'is_machine' is neither true nor false; translate it under [values.is_machine]",
             ),
             *_checks_of_consents(mapping, source),
+            *checks_of_group(mapping.group, source.text, lambda raw: _cast(mapping).replace("{raw}", raw)),
         ],
     )
 
@@ -136,10 +139,12 @@ def _product(columns: Sequence[str], source: _Source) -> str:
 
 
 def _properties(mapping: TableMapping, source: _Source) -> str:
-    """What has no column, and the traits that a person states, as JSON; empty where there is nothing of both."""
-    if not mapping.traits:
+    """What has no column, and what is stated of a person or a group, as JSON; empty where there is nothing of both."""
+    told = {name: source.value(column) for name, column in mapping.traits.items()}
+    told |= told_sql(mapping.group, source.text, source.value, lambda raw: _cast(mapping).replace("{raw}", raw))
+    if not told:
         return f"({source.rest})::VARCHAR" if source.rest else ""
-    packed = ", ".join(f"{literal(name)}: {source.value(column)}" for name, column in mapping.traits.items())
+    packed = ", ".join(f"{literal(name)}: {value}" for name, value in told.items())
     stated = f"'\"traits\":' || nullif({_without_nulls(f'to_json({{{packed}}})')}, '{{}}')"
     return joined_sql(stated, *([members_sql(source.rest)] if source.rest else []))
 
@@ -162,9 +167,9 @@ def _consent(mapping: TableMapping, consent: ConsentMapping, source: _Source) ->
     members = {name: literal(value) for name, value in consent.constants.items()}
     members |= {name: source.text(column) for name, column in consent.columns.items()}
     members["status"] = _status(consent, source)
-    if "stated_at" in members:
-        at = _cast(mapping).replace("{raw}", f"nullif({members['stated_at']}, '')")
-        members["stated_at"] = f"strftime(timezone('UTC', {at}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    for name in CONSENT_TIMES & {*members}:
+        at = _cast(mapping).replace("{raw}", f"nullif({members[name]}, '')")
+        members[name] = f"strftime(timezone('UTC', {at}), '%Y-%m-%dT%H:%M:%S.%fZ')"
     packed = ", ".join(f"{literal(name)}: {members[name]}" for name in CONSENT_MEMBERS if name in members)
     return f"CASE WHEN {members['status']} IS NOT NULL THEN json_merge_patch('{{}}', to_json({{{packed}}})) END"
 
@@ -180,16 +185,25 @@ def _status(consent: ConsentMapping, source: _Source) -> str:
 def _checks_of_consents(mapping: TableMapping, source: _Source) -> list[Check]:
     """A word for the status that nobody has explained, and a time that is none, refuse the row."""
     checks = []
-    unknown = [f"{_status(one, source)} NOT IN ('granted', 'denied')" for one in mapping.consents]
+    known = ", ".join(literal(status) for status in CONSENT_STATUSES)
+    unknown = [f"{_status(one, source)} NOT IN ({known})" for one in mapping.consents]
     if unknown:
-        reason = "a consent's status is neither granted nor denied; translate it under values of [[consents]]"
+        reason = (
+            f"a consent's status is none of {', '.join(CONSENT_STATUSES)}; translate it under values of [[consents]]"
+        )
         checks.append(Check("unknown_consent_status", " OR ".join(f"COALESCE({u}, FALSE)" for u in unknown), reason))
-    times = [f"nullif({source.text(o.columns['stated_at'])}, '')" for o in mapping.consents if "stated_at" in o.columns]
-    if times:
-        wrong = " OR ".join(f"{t} IS NOT NULL AND ({_cast(mapping).replace('{raw}', t)}) IS NULL" for t in times)
-        reason = "a consent's 'stated_at' is not a time in ISO 8601; mend the export or the mapping"
-        checks.append(Check("wrong_type_stated_at", wrong, reason))
-    return checks
+    return [*checks, *(_check_of_time(mapping, source, name) for name in sorted(CONSENT_TIMES & _mapped(mapping)))]
+
+
+def _mapped(mapping: TableMapping) -> set[str]:
+    return {name for consent in mapping.consents for name in consent.columns}
+
+
+def _check_of_time(mapping: TableMapping, source: _Source, name: str) -> Check:
+    times = [f"nullif({source.text(o.columns[name])}, '')" for o in mapping.consents if name in o.columns]
+    wrong = " OR ".join(f"{t} IS NOT NULL AND ({_cast(mapping).replace('{raw}', t)}) IS NULL" for t in times)
+    reason = f"a consent's '{name}' is not a time in ISO 8601; mend the export or the mapping"
+    return Check(f"wrong_type_{name}", wrong, reason)
 
 
 def _checks_of_json(texts: Sequence[str]) -> tuple[Check, ...]:
@@ -203,7 +217,7 @@ def _cast(mapping: TableMapping) -> str:
         return "TRY_CAST({raw} AS TIMESTAMPTZ)"
     return (
         f"CASE WHEN regexp_matches({{raw}}, {literal(_OFFSET)}) THEN TRY_CAST({{raw}} AS TIMESTAMPTZ) "
-        f"ELSE timezone({literal(mapping.timezone)}, TRY_CAST({{raw}} AS TIMESTAMP)) END"
+        f"ELSE TRY(timezone({literal(mapping.timezone)}, TRY_CAST({{raw}} AS TIMESTAMP))) END"
     )
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import BytesHeaderParser, BytesParser
 from email.policy import compat32
 from typing import Any
 
+from pipelines.collect.charsets import decoded_text, filename, parameter, without_surrogates
 from pipelines.collect.json_records import first_sql
 from schemas.table import literal
 
@@ -34,12 +35,8 @@ def read_mail(raw: bytes) -> dict[str, Any]:
     `headers` is a list of {name, value}, `attachments` of {name, content_type, size} (bytes). What the message does
     not have is left out. Never raises: what cannot be decoded is replaced.
     """
-    try:
-        message = BytesParser(policy=compat32).parsebytes(raw)
-        leaves = list(_leaves(message))
-    except RecursionError:  # parts within parts, beyond what any mail program writes
-        return {}
-    headers = [{"name": _clean(name), "value": _value(value)} for name, value in message.items()]
+    message, leaves = _parsed(raw)
+    headers = [{"name": without_surrogates(name), "value": _value(value)} for name, value in message.items()]
     first = {header["name"].lower().replace("-", "_"): header["value"] for header in reversed(headers)}
     files = [_described(part) for part in leaves if _is_file(part)]
     return {
@@ -68,6 +65,15 @@ def header_list_sql(headers: str, name: str, members: tuple[str, str] = ("name",
     return f"list_filter({listed}, lambda header: lower(header.{key}) = {literal(name.lower())})[1].{value}"
 
 
+def _parsed(raw: bytes) -> tuple[Message, list[Message]]:
+    """The message and its leaves; its headers alone where it cannot be divided into parts."""
+    try:
+        message = BytesParser(policy=compat32).parsebytes(raw)
+        return message, list(_leaves(message))
+    except (RecursionError, TypeError, ValueError):  # parts within parts without end, a boundary that is none
+        return BytesHeaderParser(policy=compat32).parsebytes(raw), []
+
+
 def _leaves(part: Message) -> Iterator[Message]:
     """The parts of a message that hold no others; an attached message is one, whatever it holds."""
     members = part.get_payload()
@@ -82,7 +88,7 @@ def _leaves(part: Message) -> Iterator[Message]:
 def _is_file(part: Message) -> bool:
     return (
         part.get_content_disposition() == "attachment"
-        or part.get_filename() is not None
+        or filename(part) is not None
         or part.get_content_maintype() not in ("text", "multipart")
     )
 
@@ -93,15 +99,15 @@ def _bodies(parts: list[Message]) -> dict[str, str]:
     for part in parts:
         name = {"text/plain": "text", "text/html": "html"}.get(part.get_content_type())
         if name:
-            found.setdefault(name, _clean(_decoded(part)))
+            found.setdefault(name, _decoded(part))
     return found
 
 
 def _decoded(part: Message) -> str:
     data = _content(part)
     try:
-        return data.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
+        return decoded_text(data, parameter(part, "charset", "content-type") or "utf-8", "replace")
+    except ValueError:
         return data.decode("utf-8", "replace")
 
 
@@ -114,19 +120,13 @@ def _described(part: Message) -> dict[str, Any]:
     attached = part.get_payload()
     whole = attached[0] if isinstance(attached, list) and attached else None
     content = whole.as_bytes() if isinstance(whole, Message) else _content(part)
-    name = _clean(part.get_filename() or "")
-    return {"name": name, "content_type": part.get_content_type(), "size": len(content)}
+    return {"name": filename(part) or "", "content_type": part.get_content_type(), "size": len(content)}
 
 
 def _value(raw: object) -> str:
     """A header's value on one line, with encoded words decoded."""
     try:
         text = str(make_header(decode_header(str(raw))))
-    except (HeaderParseError, ValueError, LookupError):
+    except (MessageError, ValueError, LookupError):
         text = str(raw)
-    return " ".join(_clean(text).split())
-
-
-def _clean(text: str) -> str:
-    """Bytes that could not be decoded stand as lone surrogates, which no UTF-8 holds."""
-    return text.encode("utf-8", "replace").decode()
+    return " ".join(without_surrogates(text).split())

@@ -1,6 +1,6 @@
 """Ready-made checks of webhooks: Basic, HMAC, Standard Webhooks, ECDSA, Ed25519 and RSA. All compare in constant time.
 
-Each gives a function that raises Refused (401) for a request that is not signed as it must be, and gives no token.
+Each gives a function that raises RefusedError (401) for a request that is not signed as it must be, and gives no token.
 """
 
 import base64
@@ -8,6 +8,7 @@ import hmac
 from binascii import Error as BadBase64
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from pipelines.collect.webhook import Refused, Request, Secrets
+from pipelines.collect.webhook import RefusedError, Request, Secrets
 
 Check = Callable[[Request, Secrets], str | None]
 Signed = Callable[[Request], bytes]
@@ -37,18 +38,18 @@ def after_header(name: str, separator: bytes = b"") -> Signed:
 
 
 def header(request: Request, name: str) -> str:
-    """The value of a header. Raises Refused where it is missing."""
+    """The value of a header. Raises RefusedError where it is missing."""
     value = request.headers.get(name, "")
     if not value:
-        raise Refused(401, f"the header {name} is missing")
+        raise RefusedError(401, f"the header {name} is missing")
     return value
 
 
 def secret_of(secrets: Secrets, name: str) -> str:
-    """A setting of the source. Raises Refused where it is missing or empty."""
+    """A setting of the source. Raises RefusedError where it is missing or empty."""
     value = secrets.get(name, "")
     if not value:
-        raise Refused(401, f"the source has no setting '{name}'")
+        raise RefusedError(401, f"the source has no setting '{name}'")
     return value
 
 
@@ -79,44 +80,33 @@ def same_as(name: str, setting: str = "secret", *, prefix: str = "") -> Check:
     return check
 
 
-def hmac_hex(
+def hmac_in(
     name: str,
     setting: str = "secret",
     *,
+    encoding: Literal["hex", "base64"] = "hex",
     algorithm: str = "sha256",
     prefix: str = "",
     signed: Signed = whole_body,
 ) -> Check:
-    """The header `name` holds the HMAC of `signed` in hexadecimal digits, after `prefix` (for example "sha256=")."""
+    """The header `name` holds the HMAC of `signed`, in `encoding`, after `prefix` (for example "sha256=").
+
+    Whether hexadecimal digits are small or capital does not matter.
+    """
 
     def check(request: Request, secrets: Secrets) -> None:
-        given = header(request, name)
-        expected = prefix + hmac_of(secrets, setting, signed(request), algorithm).hex()
-        _demand(is_same(given.lower(), expected.lower()), f"the signature in {name} is wrong")
-
-    return check
-
-
-def hmac_base64(
-    name: str,
-    setting: str = "secret",
-    *,
-    algorithm: str = "sha256",
-    prefix: str = "",
-    signed: Signed = whole_body,
-) -> Check:
-    """The header `name` holds the HMAC of `signed` in Base64, after `prefix`."""
-
-    def check(request: Request, secrets: Secrets) -> None:
-        given = header(request, name)
-        expected = prefix + base64.b64encode(hmac_of(secrets, setting, signed(request), algorithm)).decode()
-        _demand(is_same(given, expected), f"the signature in {name} is wrong")
+        given, found = header(request, name), hmac_of(secrets, setting, signed(request), algorithm)
+        if encoding == "hex":
+            matches = is_same(given.lower(), f"{prefix}{found.hex()}".lower())
+        else:
+            matches = is_same(given, prefix + base64.b64encode(found).decode())
+        _demand(matches, f"the signature in {name} is wrong")
 
     return check
 
 
 def hmac_of(secrets: Secrets, setting: str, data: bytes, algorithm: str = "sha256") -> bytes:
-    """The HMAC of `data` under the key in `setting`. Raises Refused where the setting is missing."""
+    """The HMAC of `data` under the key in `setting`. Raises RefusedError where the setting is missing."""
     return hmac.digest(secret_of(secrets, setting).encode(), data, algorithm)
 
 
@@ -141,50 +131,49 @@ def standard_webhooks(names: str = "webhook", setting: str = "secret") -> Check:
 
 
 def demand_recent(request: Request, seconds: str, tolerance: timedelta = TOLERANCE) -> None:
-    """Raise Refused where Unix `seconds` are more than `tolerance` away from when the request was received."""
+    """Raise RefusedError where Unix `seconds` are more than `tolerance` away from when the request was received."""
     try:
         distance = abs(request.received_at.timestamp() - float(seconds))
     except ValueError as problem:
-        raise Refused(401, "the time of the signature is no number") from problem
+        raise RefusedError(401, "the time of the signature is no number") from problem
     _demand(distance <= tolerance.total_seconds(), "the time of the signature is too far away; check the clocks")
 
 
 def decoded(text: str) -> bytes:
-    """Base64 as bytes. Raises Refused for what is none."""
+    """Base64 as bytes. Raises RefusedError for what is none."""
     try:
         return base64.b64decode(text, validate=True)
     except (BadBase64, ValueError) as problem:
-        raise Refused(401, "what must be Base64 is not") from problem
+        raise RefusedError(401, "what must be Base64 is not") from problem
 
 
 def public_key(text: str) -> object:
-    """A public key: PEM, or the Base64 of its DER. Raises Refused for what is none."""
+    """A public key: PEM, or the Base64 of its DER. Raises RefusedError for what is none."""
     try:
         return load_pem_public_key(text.encode()) if "-----" in text else load_der_public_key(decoded(text))
     except (ValueError, UnsupportedAlgorithm) as problem:
-        raise Refused(401, "the source's setting is not a public key") from problem
+        raise RefusedError(401, "the source's setting is not a public key") from problem
 
 
 def demand_ecdsa(key: object, signature: bytes, data: bytes) -> None:
-    """Raise Refused where `signature` (DER) is not the key's ECDSA signature over SHA-256 of `data`."""
+    """Raise RefusedError where `signature` (DER) is not the key's ECDSA signature over SHA-256 of `data`."""
     if not isinstance(key, EllipticCurvePublicKey):
-        raise Refused(401, "the source's public key is not one of ECDSA")
+        raise RefusedError(401, "the source's public key is not one of ECDSA")
     _demand(_verifies(lambda: key.verify(signature, data, ECDSA(hashes.SHA256()))), "the ECDSA signature is wrong")
 
 
 def demand_ed25519(key: object, signature: bytes, data: bytes) -> None:
-    """Raise Refused where `signature` is not the key's Ed25519 signature of `data`."""
+    """Raise RefusedError where `signature` is not the key's Ed25519 signature of `data`."""
     if not isinstance(key, Ed25519PublicKey):
-        raise Refused(401, "the source's public key is not one of Ed25519")
+        raise RefusedError(401, "the source's public key is not one of Ed25519")
     _demand(_verifies(lambda: key.verify(signature, data)), "the Ed25519 signature is wrong")
 
 
 def demand_rsa(key: object, signature: bytes, data: bytes, algorithm: str = "sha256") -> None:
-    """Raise Refused where `signature` is not the key's RSA signature (PKCS #1 v1.5) of `data`; sha1 or sha256."""
+    """Raise RefusedError where `signature` is not the key's RSA signature (PKCS #1 v1.5) of `data`; sha1 or sha256."""
     if not isinstance(key, RSAPublicKey):
-        raise Refused(401, "the public key is not one of RSA")
-    # Some providers still sign with SHA-1; what is signed is theirs alone.
-    kind = hashes.SHA1() if algorithm == "sha1" else hashes.SHA256()  # noqa: S303 (see above)
+        raise RefusedError(401, "the public key is not one of RSA")
+    kind = hashes.SHA1() if algorithm == "sha1" else hashes.SHA256()  # noqa: S303 (some providers sign with no other)
     _demand(_verifies(lambda: key.verify(signature, data, PKCS1v15(), kind)), "the RSA signature is wrong")
 
 
@@ -218,4 +207,4 @@ def _verifies(verify: Callable[[], object]) -> bool:
 
 def _demand(is_right: bool, reason: str) -> None:
     if not is_right:
-        raise Refused(401, reason)
+        raise RefusedError(401, reason)

@@ -91,7 +91,9 @@ def _check(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: S
     columns = ", ".join(
         f"{constant.get(name, quoted(name))} AS {quoted(name)}" for name in tables()["interactions"].column_names
     )
-    con.execute(f"CREATE OR REPLACE TEMP VIEW whole AS SELECT {columns}, reason_code, rowid AS place FROM checked")
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW whole AS SELECT {columns}, spelled, reason_code, rowid AS place FROM checked"
+    )
     return columns
 
 

@@ -10,6 +10,8 @@ from schemas.table import literal
 from warehouse.suppression import SuppressionList, digest_sql, read_key
 
 _DIGEST = digest_sql("{value}", "$secret")
+# Telephone numbers also as they were spelled: a person may have been erased before their region was set.
+_NAMED = "list_concat(identifiers, spelled)"
 
 
 def keep_out(con: duckdb.DuckDBPyConnection, suppressions: SuppressionList) -> None:
@@ -26,7 +28,7 @@ def keep_out(con: duckdb.DuckDBPyConnection, suppressions: SuppressionList) -> N
         CREATE OR REPLACE TEMP TABLE erased_identifiers AS
         WITH said AS (
             SELECT DISTINCT {identifier_sql("i.kind", "i.value")} AS identifier
-            FROM (SELECT unnest(identifiers) AS i FROM whole)
+            FROM (SELECT unnest({_NAMED}) AS i FROM whole)
         )
         SELECT identifier, CASE WHEN bool_or(until_at IS NULL) THEN NULL ELSE MAX(until_at) END AS until_at
         FROM said
@@ -41,7 +43,7 @@ def keep_out(con: duckdb.DuckDBPyConnection, suppressions: SuppressionList) -> N
         CREATE OR REPLACE TEMP TABLE kept_out AS
         WITH named AS (
             SELECT place, occurred_at, until_at
-            FROM (SELECT place, occurred_at, unnest(identifiers) AS i FROM whole)
+            FROM (SELECT place, occurred_at, unnest({_NAMED}) AS i FROM whole)
             JOIN erased_identifiers ON identifier = {identifier_sql("i.kind", "i.value")}
         ),
         known AS (

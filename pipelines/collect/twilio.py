@@ -3,15 +3,18 @@
 import base64
 import hashlib
 import json
-from urllib.parse import parse_qs, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit, urlunsplit
 
 from pipelines.collect.signatures import header, hmac_of, is_same
-from pipelines.collect.webhook import Refused, Request, Secrets, Webhook, form_fields, json_record
+from pipelines.collect.webhook import RefusedError, Request, Secrets, Webhook, form_fields, json_record
 from schemas.table import literal
 
 # What a sender may write into the query of the callback's URL, as Twilio carries nothing else.
 CARRIED = ("user_id", "campaign_id", "offer_id", "decision_id")
 _SIGNATURE = "x-twilio-signature"
+_REPEATED = "i-twilio-idempotency-token"
+# The same for a request and those that repeat it; NULL in files.
+REQUEST_ID = f"""(request_headers ->> '$."{_REPEATED}"')"""
 _PORTS = {"http": 80, "https": 443}
 # Numbers that stand for a caller who shows none (Twilio Help Center, "Why am I getting calls from these numbers").
 _NAMELESS = (
@@ -33,7 +36,7 @@ def check(request: Request, secrets: Secrets) -> None:
     """Base64 of HMAC-SHA1 under the setting `auth_token`, over the URL and the sorted fields of the form.
 
     A JSON body is not part of it: the URL holds its SHA-256 as `bodySHA256`. The port may be left out of the signed
-    URL or written into it. Raises Refused.
+    URL or written into it. Raises RefusedError.
     """
     given = header(request, _SIGNATURE)
     signed = [f"{url}{_fields(request)}" for url in _spellings(request.url)]
@@ -41,14 +44,14 @@ def check(request: Request, secrets: Secrets) -> None:
     # All of them are compared, so that the time does not tell which one fits.
     matches = [is_same(given, one) for one in expected]
     if not any(matches):
-        raise Refused(401, f"the signature in {_SIGNATURE} is wrong")
+        raise RefusedError(401, f"the signature in {_SIGNATURE} is wrong")
 
 
 def _fields(request: Request) -> str:
-    digests = parse_qs(urlsplit(request.url).query).get("bodySHA256")
+    digests = parse_qs(_parts(request.url).query).get("bodySHA256")
     if digests:
         if not is_same(digests[0].lower(), hashlib.sha256(request.body).hexdigest()):
-            raise Refused(401, "the body does not have the digest bodySHA256 of the URL")
+            raise RefusedError(401, "the body does not have the digest bodySHA256 of the URL")
         return ""
     if not request.body:
         return ""
@@ -62,10 +65,20 @@ def _fields(request: Request) -> str:
 
 def _spellings(url: str) -> set[str]:
     """The URL as it is, with the port of its scheme, and without a port."""
-    parts = urlsplit(url)
+    parts = _parts(url)
     host = parts.netloc.removesuffix(f":{parts.port}") if parts.port else parts.netloc
     port = parts.port or _PORTS.get(parts.scheme)
     return {url, *(urlunsplit(parts._replace(netloc=netloc)) for netloc in (host, f"{host}:{port}"))}
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of a URL; its host is what the sender wrote. Raises RefusedError for what is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is read only now
+    except ValueError as problem:
+        raise RefusedError(400, "the host or the port of the request is none") from problem
+    return parts
 
 
 def record(request: Request) -> bytes:
@@ -73,12 +86,12 @@ def record(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     fields = json.loads(json_record(request)) if kind == "application/json" else form_fields(request)
     if not isinstance(fields, dict):
-        raise Refused(400, "the body is no JSON object")
-    query = {name: value for name, value in parse_qsl(urlsplit(request.url).query) if name in CARRIED}
-    return json.dumps({**query, **fields}, ensure_ascii=False).encode()
+        raise RefusedError(400, "the body is no JSON object")
+    query = {name: value for name, value in parse_qsl(_parts(request.url).query) if name in CARRIED}
+    return json.dumps({**query, **fields}, ensure_ascii=False).encode("utf-8", "replace")
 
 
-WEBHOOK = Webhook(secrets=("auth_token",), check=check, record=record)
+WEBHOOK = Webhook(secrets=("auth_token",), check=check, record=record, headers=(_REPEATED,))
 
 
 def number_sql(address: str) -> str:

@@ -40,7 +40,7 @@ class Answer:
     fetch_url: str = ""
 
 
-class Refused(Exception):  # noqa: N818 (an answer to the sender, no fault of ours)
+class RefusedError(Exception):
     """A request that is not landed: the HTTP status, and the reason for its sender, which quotes no payload."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -49,13 +49,13 @@ class Refused(Exception):  # noqa: N818 (an answer to the sender, no fault of ou
 
 
 def json_record(request: Request) -> bytes:
-    """The body as JSON on one line. Raises Refused for a body that is no JSON object or array."""
+    """The body as JSON on one line. Raises RefusedError for a body that is no JSON object or array."""
     try:
         value = json.loads(request.body.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError) as problem:
-        raise Refused(400, "the body is not valid JSON in UTF-8") from problem
+        raise RefusedError(400, "the body is not valid JSON in UTF-8") from problem
     if not isinstance(value, dict | list):
-        raise Refused(400, "the body is neither a JSON object nor an array")
+        raise RefusedError(400, "the body is neither a JSON object nor an array")
     # JSON has no newline inside a text, so each one in the body stands between two values.
     return request.body.replace(b"\r", b" ").replace(b"\n", b" ").strip()
 
@@ -67,13 +67,13 @@ def _no_number(word: str) -> NoReturn:
 def form_record(request: Request) -> bytes:
     """The fields of a form as a JSON object of texts; a field that occurs again is a list of its texts.
 
-    Of a file only the name is kept. Raises Refused for a body that is no form.
+    Of a file only the name is kept. Raises RefusedError for a body that is no form.
     """
     return json.dumps(form_fields(request), ensure_ascii=False).encode()
 
 
 def form_fields(request: Request, encodings: Mapping[str, str] | None = None) -> dict[str, str | list[str]]:
-    """The fields of a form (URL-encoded or multipart) by name. Raises Refused for a body that is no form.
+    """The fields of a form (URL-encoded or multipart) by name. Raises RefusedError for a body that is no form.
 
     `encodings` are those of fields of a multipart form that do not say it themselves; else it is UTF-8.
     """
@@ -91,9 +91,9 @@ def _pairs(request: Request, encodings: Mapping[str, str] | None) -> list[tuple[
     try:
         pairs = form_pairs(request.headers.get("content-type", ""), request.body, encodings)
     except ValueError as problem:
-        raise Refused(400, "the body is not a form in UTF-8") from problem
+        raise RefusedError(400, "the body is not a form in UTF-8") from problem
     if not pairs:
-        raise Refused(400, "the body has no field of a form")
+        raise RefusedError(400, "the body has no field of a form")
     return pairs
 
 
@@ -107,11 +107,11 @@ class Webhook:
     """How a provider's requests are known to be its own, and what of them is landed.
 
     `secrets` are the names of the settings that the check needs; () where the vendor signs nothing: Basic is used
-    (settings username and password). `check` raises Refused, and gives a token that may be used only once, or None.
-    `record` gives the payload as one JSON text without newlines, or raises Refused. `headers` (lower case) are the
-    request headers that the record needs, kept in the envelope. `handshake` gives the answer to a request that is no
-    event; it is asked before the check. `or_basic`: a source may have Basic's settings in place of `secrets`, and the
-    check then asks for Basic.
+    (settings username and password). `check` raises RefusedError, and gives a token that may be used only once, or
+    None. `record` gives the payload as one JSON text without newlines, or raises RefusedError. `headers` (lower case)
+    are the request headers that the record needs, kept in the envelope. `handshake` gives the answer to a request that
+    is no event; it is asked before the check. `or_basic`: a source may have Basic's settings in place of `secrets`, and
+    the check then asks for Basic.
     """
 
     secrets: tuple[str, ...]

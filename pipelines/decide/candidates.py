@@ -10,6 +10,7 @@ import duckdb
 
 from pipelines.decide.catalogue import Catalogue, offers_table
 from pipelines.decide.conditions import Condition, unmet_sql
+from pipelines.decide.consents import DENIED_SINCE, OPEN_CHANNELS
 from pipelines.decide.customers import CUSTOMER_TABLES, among, prepare_customers
 from pipelines.decide.policy import Policy
 from warehouse.run import Run
@@ -19,7 +20,7 @@ TABLES = ("decide_offers", *CUSTOMER_TABLES, "decide_candidates")
 
 def prepare(con: duckdb.DuckDBPyConnection, run: Run, catalogue: Catalogue, policy: Policy) -> int:
     """Make all temporary tables but the candidates and return the number of customers to decide for."""
-    _make_offers(con, catalogue)
+    _make_offers(con, catalogue, policy)
     return prepare_customers(con, run, policy)
 
 
@@ -51,10 +52,8 @@ def make_candidates(
             c.open_complaint_at,
             c.preferred_channel,
             CASE WHEN o.category IS NOT NULL THEN COALESCE(l.line_count, 0) END AS category_line_count,
-            list_filter(
-                o.channels,
-                lambda channel: NOT list_contains(COALESCE(d.channels, []), channel)
-            ) AS open_channels,
+            {OPEN_CHANNELS} AS open_channels,
+            {DENIED_SINCE} AS denied_since,
             {unmet} AS unmet,
             ? AS as_of,
             ? AS contacts_per_week
@@ -62,7 +61,7 @@ def make_candidates(
         JOIN (SELECT * FROM profiles WHERE {here}) p ON p.customer_id = c.customer_id
         CROSS JOIN decide_offers o
         CROSS JOIN width w
-        LEFT JOIN decide_denied d ON d.customer_id = c.customer_id AND d.purpose = o.purpose
+        LEFT JOIN decide_consents d ON d.customer_id = c.customer_id AND d.purpose = o.purpose
         LEFT JOIN decide_lines l ON l.customer_id = c.customer_id AND l.category = o.category
         WHERE {chunk}
         """,
@@ -70,7 +69,7 @@ def make_candidates(
     )
 
 
-def _make_offers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+def _make_offers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, policy: Policy) -> None:
     con.register("decide_catalogue", offers_table(catalogue))
     con.execute(
         """
@@ -83,6 +82,7 @@ def _make_offers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             purpose,
             category,
             CAST(CAST(channels AS JSON) AS VARCHAR[]) AS channels,
+            list_contains(?::VARCHAR[], purpose) AS needs_grant,
             valid_from,
             valid_to,
             CAST(kind = 'offer' AS DOUBLE) AS is_sale,
@@ -92,6 +92,7 @@ def _make_offers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             CAST(contact_cost_customer AS DOUBLE) AS contact_cost_customer,
             CAST(contact_cost_company AS DOUBLE) AS contact_cost_company
         FROM decide_catalogue
-        """
+        """,
+        [list(policy.opt_in)],
     )
     con.unregister("decide_catalogue")

@@ -1,6 +1,6 @@
 """Who is decided for, with what the score and the gates look at: temporary tables of the customers still to decide.
 
-`decide_customers` has a row per customer, numbered; `decide_denied` per customer and purpose; `decide_bought` per
+`decide_customers` has a row per customer, numbered; `decide_consents` per customer and purpose; `decide_bought` per
 customer and category with purchases, `decide_lines` those of them that an offer is of. Where customers are few, only
 their rows are read: the tables are sorted by anchor or customer, and a reader leaves out what cannot hold a value that
 is named.
@@ -10,7 +10,9 @@ from datetime import datetime
 
 import duckdb
 
+from pipelines.decide.consents import make_consents
 from pipelines.decide.policy import Policy
+from pipelines.decide.standing import TAKEN
 from schemas.keys import key_sql
 from schemas.table import literal
 from warehouse.run import Run
@@ -20,7 +22,7 @@ CUSTOMER_TABLES = (
     "decide_people",
     "decide_contacts",
     "decide_complaints",
-    "decide_denied",
+    "decide_consents",
     "decide_bought",
     "decide_lines",
     "decide_customers",
@@ -33,7 +35,8 @@ _FEW = 1_000
 def prepare_customers(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) -> int:
     """Make the tables and return the number of customers to decide for; needs `decide_offers`.
 
-    Customers who have a decision of this policy, seed and as_of are left out first: nothing more is read for them.
+    Customers who have a decision of this policy, seed and as_of that stands are left out first: nothing more is read
+    for them.
     """
     count = _make_pending(con, run, policy)
     if count:
@@ -42,7 +45,7 @@ def prepare_customers(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) 
         anchored = among(con, "anchor", "SELECT identifier FROM decide_people")
         _make_contacts(con, run.as_of, anchored)
         _make_complaints(con, run.as_of, anchored)
-        _make_denied(con, run.as_of, anchored)
+        make_consents(con, run.as_of, anchored)
         _make_lines(con, here)
         _make_customers(con, here)
     return count
@@ -60,26 +63,26 @@ def _make_pending(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) -> i
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE decide_pending AS
-        WITH decided AS (
-            SELECT customer_id
-            FROM decisions
-            WHERE policy_version = $policy_version
-                AND seed = $seed
-                AND decided_as_of = $as_of
-        ),
+        WITH taken AS ({TAKEN}),
         keyed AS (
             SELECT
                 customer_id,
                 $policy_version AS policy_version,
                 CAST($seed AS VARCHAR) AS seed,
-                $as_of_text AS as_of
+                $as_of_text AS as_of,
+                COALESCE(taken.revision + 1, 0) AS revision
             FROM profiles
-            ANTI JOIN decided USING (customer_id)
+            LEFT JOIN taken USING (customer_id)
+            WHERE taken.is_standing IS NOT TRUE
         )
         SELECT
             row_number() OVER (ORDER BY customer_id) - 1 AS number,
             customer_id,
-            {key_sql(*_KEY_FIELDS)} AS decision_id,
+            revision,
+            CASE revision
+                WHEN 0 THEN {key_sql(*_KEY_FIELDS)}
+                ELSE {key_sql(*_KEY_FIELDS, "CAST(revision AS VARCHAR)")}
+            END AS decision_id,
             {_uniform_sql("'draw'", *_KEY_FIELDS)} AS uniform,
             {_uniform_sql("'holdout'", "customer_id", "seed")} AS holdout_uniform
         FROM keyed
@@ -159,37 +162,6 @@ def _make_complaints(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: 
     )
 
 
-def _make_denied(con: duckdb.DuckDBPyConnection, as_of: datetime, anchored: str) -> None:
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE decide_denied AS
-        WITH content AS (
-            SELECT DISTINCT purpose, UNNEST(channels) AS channel
-            FROM decide_offers
-        ),
-        stated AS (
-            SELECT
-                p.customer_id,
-                o.purpose,
-                o.channel,
-                MAX(c.stated_at) FILTER (c.status = 'denied') AS denied_at,
-                MAX(c.stated_at) FILTER (c.status = 'granted') AS granted_at
-            FROM consents c
-            JOIN decide_people p ON p.identifier = c.anchor AND {_WITHIN.format(at="c.stated_at")}
-            JOIN content o ON c.purpose IN (o.purpose, '*') AND c.channel IN (o.channel, '*')
-            WHERE c.stated_at < $as_of
-                AND {anchored}
-            GROUP BY p.customer_id, o.purpose, o.channel
-        )
-        SELECT customer_id, purpose, list(channel ORDER BY channel) AS channels
-        FROM stated
-        WHERE denied_at >= COALESCE(granted_at, denied_at)
-        GROUP BY customer_id, purpose
-        """,
-        {"as_of": as_of},
-    )
-
-
 def _make_lines(con: duckdb.DuckDBPyConnection, here: str) -> None:
     con.execute(
         f"""
@@ -219,9 +191,15 @@ def _make_customers(con: duckdb.DuckDBPyConnection, here: str) -> None:
             SELECT customer_id, CAST(SUM(line_count) AS BIGINT) AS line_count
             FROM decide_bought
             GROUP BY customer_id
+        ),
+        consents AS (
+            SELECT customer_id, flatten(list(stated ORDER BY purpose)) AS consents
+            FROM decide_consents
+            GROUP BY customer_id
         )
         SELECT
             d.*,
+            COALESCE(s.consents, []) AS consents,
             COALESCE(c.contact_count, 0) AS contact_count,
             COALESCE(c.response_count, 0) AS response_count,
             COALESCE(c.contact_7d_count, 0) AS contact_7d_count,
@@ -240,6 +218,7 @@ def _make_customers(con: duckdb.DuckDBPyConnection, here: str) -> None:
         LEFT JOIN decide_contacts c ON c.customer_id = d.customer_id
         LEFT JOIN decide_complaints m ON m.customer_id = d.customer_id
         LEFT JOIN bought b ON b.customer_id = d.customer_id
+        LEFT JOIN consents s ON s.customer_id = d.customer_id
         """
     )
 

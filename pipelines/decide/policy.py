@@ -26,6 +26,7 @@ class Policy:
     model: Mapping[str, Any]
     artefact_versions: Mapping[str, int]
     contacts_per_week: int
+    opt_in: tuple[str, ...]
     seed: int
     currency: str
 
@@ -47,6 +48,7 @@ def policy_in_force(con: duckdb.DuckDBPyConnection, run: Run, catalogue: Catalog
         model=artefacts["response_model"].parameters,
         artefact_versions={name: found.version for name, found in artefacts.items()},
         contacts_per_week=settings.contacts_per_week,
+        opt_in=settings.opt_in,
         seed=settings.seed,
         currency=run.settings.currency,
     )

@@ -22,6 +22,8 @@ _CANDIDATE = """
             'name': j.name,
             'kind': j.kind,
             'category': j.category,
+            'purpose': j.purpose,
+            'channels': j.channels,
             'channel': j.channel,
             'score': j.score,
             'propensity': p.propensity,
@@ -89,6 +91,7 @@ def write_decisions(
         INSERT INTO decisions BY NAME
         SELECT
             c.decision_id,
+            c.revision,
             c.customer_id,
             ? AS decided_as_of,
             COALESCE(j.offer_id, {literal(NOTHING)}) AS offer_id,
@@ -103,6 +106,7 @@ def write_decisions(
             to_json({{
                 'policy': CAST(? AS JSON),
                 'facts': {_FACTS},
+                'consents': c.consents,
                 'lever': h.lever,
                 'uniform': c.uniform,
                 'is_held_out': h.is_held_out,
@@ -142,5 +146,6 @@ def _policy_json(policy: Policy) -> str:
         "weights": asdict(policy.weights),
         "artefacts": dict(policy.artefact_versions),
         "response_model": dict(policy.model),
+        "opt_in": list(policy.opt_in),
     }
     return json.dumps(stated, sort_keys=True)

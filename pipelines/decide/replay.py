@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.decide.catalogue import NOTHING
+from pipelines.decide.consents import open_channels
 from pipelines.decide.features import CUSTOMER_FACTS, OFFER_FACTS, Floats
 from pipelines.decide.score import LOYALTY_FACTS, OFFER_TERMS, SCORE_VERSION, Weights, choose, score_offers
 from schemas.keys import key
@@ -35,6 +36,7 @@ class Recomputed:
 def recompute(decision: Mapping[str, Any]) -> Recomputed:
     """Compute a row of `decisions` (column -> value, JSON as text) again: the same bits, or it was changed.
 
+    The channel follows from the consents that the row notes: None where these leave none.
     The draw comes anew from customer, policy version, seed and as_of. Raises RapportError if another version
     of the score took the decision.
     """
@@ -57,9 +59,9 @@ def recompute(decision: Mapping[str, Any]) -> Recomputed:
 
     names = [NOTHING, *(rival["offer_id"] for rival in rivals)]
     return Recomputed(
-        decision_id=key(*_key_fields(decision)),
+        decision_id=key(*_key_fields(decision), *_revision(decision)),
         offer_id=names[column],
-        channel=rivals[column - 1]["channel"] if column else None,
+        channel=_channel(rivals[column - 1], terms) if column else None,
         score=chosen(scores.score),
         propensity=float(choice.propensity[0, column]),
         value_customer=chosen(scores.value_customer),
@@ -69,6 +71,15 @@ def recompute(decision: Mapping[str, Any]) -> Recomputed:
         scores=dict(zip(names, [0.0, *scores.score[0].tolist()], strict=True)),
         propensities=dict(zip(names, choice.propensity[0].tolist(), strict=True)),
     )
+
+
+def _channel(rival: Mapping[str, Any], terms: Mapping[str, Any]) -> str | None:
+    """The channel that consents leave; that of the row where a decision was taken before they were noted in it."""
+    if "consents" not in terms:
+        return str(rival["channel"])
+    left = open_channels(rival["channels"], rival["purpose"], terms["consents"], terms["policy"]["opt_in"])
+    preferred = terms["facts"]["preferred_channel"]
+    return preferred if preferred in left else next(iter(left), None)
 
 
 def _facts(customer: Mapping[str, Any], rivals: list[dict[str, Any]]) -> dict[str, Floats]:
@@ -86,6 +97,12 @@ def _array(values: list[float | None]) -> Floats:
 def _key_fields(decision: Mapping[str, Any]) -> tuple[str, str, str, str]:
     as_of = decision["decided_as_of"].astimezone(UTC).isoformat()
     return str(decision["customer_id"]), str(decision["policy_version"]), str(decision["seed"]), as_of
+
+
+def _revision(decision: Mapping[str, Any]) -> list[str]:
+    """What the key of a decision that was taken again has beside the others'; the draw is the same."""
+    revision = decision.get("revision") or 0
+    return [str(revision)] if revision else []
 
 
 def _uniform(*fields: str) -> float:

@@ -23,8 +23,9 @@ class Rollup:
     `keep_stale` where it names these, as those of daily rollups do; they occurred
     between the days of the two columns `span` of those cells. `near` are columns that are the same in every row
     computed for a cell, by which the table's rows are found without reading all of it. A rollup without `merge` has
-    one interaction for each key, so new rows never meet old ones. `{amount}`, `{is_unconverted}` and `{priority}`
-    in `select` and `merge` come from the settings.
+    one interaction for each key, so new rows never meet old ones. `gate` is a predicate over narrow columns that holds
+    for every interaction that gives rows: where none is, wide columns are not read. `{amount}`, `{is_unconverted}` and
+    `{priority}` in `select` and `merge` come from the settings.
     """
 
     doc: str
@@ -34,6 +35,7 @@ class Rollup:
     scope: str = ""
     span: tuple[str, str] = ("", "")
     near: tuple[str, ...] = ()
+    gate: str = "TRUE"
 
     @property
     def reads_machines(self) -> bool:

@@ -81,6 +81,8 @@ def update(
     written, also if they came out the same.
     """
     retracts = touched.retracts
+    if not retracts and _is_empty(con, f"(SELECT 1 FROM {touched.fresh} WHERE {rollup.gate})"):
+        return 0
     if not retracts and _is_empty(con, quoted(name)):  # in one query: what a transaction made is read by one thread
         return _insert(con, run, name, f"({rollup.rows_sql(touched.fresh, run.settings)})")
     _make(con, "delta", rollup.rows_sql(touched.fresh, run.settings))

@@ -228,16 +228,20 @@ def _store_losers(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str]) -> N
         JOIN keep_losers AS l ON l.interaction_id = r.interaction_id AND l.part IS NULL
     """)
     found = con.execute("SELECT DISTINCT part FROM keep_losers WHERE part IS NOT NULL ORDER BY part").fetchall()
-    for (part,) in found:
+    if found:
         con.execute(f"""
             INSERT INTO interaction_versions BY NAME
-            SELECT s.* EXCLUDE (commit_seq, file_row_number), l.content AS content_sha256, l.commit_from, l.commit_to
+            SELECT s.* EXCLUDE (commit_seq, filename, file_row_number), l.content AS content_sha256,
+                l.commit_from, l.commit_to
             FROM (
                 SELECT *
-                FROM read_parquet({literal(parts[part])}, file_row_number = TRUE)
+                FROM read_parquet(
+                    {_listed(parts[part] for (part,) in found)}, filename = TRUE, file_row_number = TRUE
+                )
                 WHERE {_among(con, "interaction_id", "keep_losers")}
             ) AS s
-            JOIN keep_losers AS l ON l.part = {int(part)} AND l.row = s.file_row_number
+            JOIN keep_parts AS p ON p.path = s.filename
+            JOIN keep_losers AS l ON l.part = p.part AND l.row = s.file_row_number
         """)
 
 

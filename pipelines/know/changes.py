@@ -13,27 +13,36 @@ _FEW_CUSTOMERS = 10_000
 
 _CHANGED = """
 INSERT INTO know_changed
-SELECT customer_id
+SELECT {owner}
 FROM know_rows
 UNION
-SELECT customer_id
+SELECT {owner}
 FROM know_old
 """
 
 
-def write_changes(con: duckdb.DuckDBPyConnection, run: Run, table: str, source: str, columns: Sequence[str]) -> None:
+def write_changes(
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    table: str,
+    source: str,
+    columns: Sequence[str],
+    *,
+    owner: str = "customer_id",
+) -> None:
     """Make the rows of `table` for the customers of know_scope equal to those of temporary table `source`.
 
+    `owner` is the column, part of the key, that holds what know_scope lists as customer_id.
     `columns` are the columns that both have and that decide whether a row changed; the key is among them.
     Where `table` has an as_of, a row that is otherwise equal keeps its own unless that lies after the run's.
     Adds the customers concerned to know_changed (customer_id).
     """
     key = tables()[table].key
     has_as_of = "as_of" in tables()[table].column_names
-    before = _before(con, table)
+    before = _before(con, table, owner)
     con.execute(_rows_sql(before, source, key, columns, has_as_of))
     con.execute(_old_sql(before, source, key))
-    con.execute(_CHANGED)
+    con.execute(_CHANGED.format(owner=quoted(owner)))
     if _has_rows(con, "know_old"):
         # Row ids are found without reading a column.
         con.execute(f"DELETE FROM {quoted(table)} WHERE rowid IN (SELECT place FROM know_old)")
@@ -57,9 +66,10 @@ def changed_customers(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _before(con: duckdb.DuckDBPyConnection, table: str) -> str:
+def _before(con: duckdb.DuckDBPyConnection, table: str, owner: str) -> str:
     """A relation of what `table` has for the customers of know_scope, with row ids as `place`; of few read once."""
-    rows = f"SELECT o.*, o.rowid AS place FROM {quoted(table)} AS o SEMI JOIN know_scope USING (customer_id)"
+    theirs = f"SEMI JOIN know_scope AS s ON s.customer_id = o.{quoted(owner)}"
+    rows = f"SELECT o.*, o.rowid AS place FROM {quoted(table)} AS o {theirs}"
     if con.execute(f"SELECT 1 FROM know_scope LIMIT 1 OFFSET {_FEW_CUSTOMERS}").fetchone() is not None:
         return f"({rows})"
     con.execute(f"CREATE OR REPLACE TEMP TABLE know_before AS {rows}")

@@ -10,10 +10,19 @@ P(rate > rate of the stated channel + margin), for the rivals of a stated channe
 
 import duckdb
 
+from warehouse.consent_states import states_sql
+
 COVERAGE = 0.9
 # A rival is worth a question if it answers two points better, seen over at least ten contacts.
 RIVAL_MARGIN = 0.02
 RIVAL_CONTACTS = 10
+
+_CONSENTS = states_sql(
+    "(SELECT as_of FROM know_clock)",
+    "SELECT * FROM know_consents",
+    "SELECT 'marketing' AS name",
+    "SELECT DISTINCT channel AS name FROM know_posteriors",
+)
 
 _POSTERIORS = """
 WITH priors AS (
@@ -91,14 +100,10 @@ SELECT *, beta_exceeds(a_1, b_1, a_2, b_2, {RIVAL_MARGIN}) AS p_greater
 FROM pairs
 """
 
-# After an objection only a later consent opens a channel again; of the same instant the stricter holds.
-_OPT_OUTS = """
-SELECT p.customer_id, p.channel
-FROM know_posteriors AS p
-JOIN know_consents AS c ON c.customer_id = p.customer_id AND c.channel IN (p.channel, '*')
-GROUP BY p.customer_id, p.channel
-HAVING MAX(c.stated_at) FILTER (WHERE c.status = 'denied')
-  >= COALESCE(MAX(c.stated_at) FILTER (WHERE c.status = 'granted'), '-infinity'::TIMESTAMPTZ)
+_OPT_OUTS = f"""
+SELECT customer_id, channel
+FROM ({_CONSENTS})
+WHERE status = 'denied'
 """
 
 # best_hour = the greatest (k p_pop + s_h) / (k + n_h); without an answer of the customer it is unknown.

@@ -7,7 +7,8 @@ Identifiers are joined to customers once, here. Times are UTC, money is in the b
 know_premises     one row: currency, rates, priorities (maps), channel_half_life_days, interest_half_life_days
 know_clock        one row: as_of, as_of_day, and the half-lives
 know_artefacts    name, version, parameters (JSON) of the artefacts in force
-know_identifiers  identifier, kind, value, customer_id: the current identity map
+know_identifiers  identifier, kind, value, customer_id, valid_from, valid_to: the current identity map; an identifier
+                  that is several customers' is each one's on whole days of their own
 know_activity     customer_id, channel, event_name, interaction_count and human_count (without machines) of the days
                   before as_of, first_at and last_at of the days on which not all was done by machines
 know_customers    customer_id, anchor, identifier_count: those with an interaction before as_of
@@ -21,7 +22,7 @@ know_contacts     customer_id, channel, contacted_at, contacted_on and contacted
                   (forward decay); contacts that failed are not in it; for evidence also source, contact_id
 know_categories   customer_id, category, purchase_count, view_count, amount, affinity (forward-decayed); for
                   estimators, traits have know_interests in its place
-know_consents     customer_id, channel (* for all), status, stated_at, consent_id; purpose marketing, or * for all
+know_consents     customer_id and the statements of `consents` with purpose marketing, or * for all
 know_statements   customer_id, channel, stated_at, interaction_id: the latest channel that the customer named
 
 Forward decay weighs an event of day d by 2 ** ((d - L) / H) and, at the time of asking, all by
@@ -73,10 +74,14 @@ LEFT JOIN stored AS s USING (name)
 """
 
 _IDENTIFIERS = """
-SELECT identifier, kind, value, customer_id
+SELECT identifier, kind, value, customer_id, valid_from, valid_to
 FROM identities
 WHERE known_to IS NULL AND customer_id IN (SELECT customer_id FROM know_scope)
 """
+
+# On whose days something happened, where identifiers are several customers'.
+THEN = " AND ({at} >= i.valid_from) IS NOT FALSE AND ({at} < i.valid_to) IS NOT FALSE"
+_CONTACTED = "COALESCE(c.sent_at, c.delivered_at, c.opened_at, c.responded_at)"
 
 _BEFORE = "d.day < (SELECT as_of_day FROM know_clock)"
 
@@ -88,7 +93,7 @@ SELECT i.customer_id, d.channel, d.event_name,
   MIN(d.first_at) FILTER (WHERE d.interaction_count > d.machine_count) AS first_at,
   MAX(d.last_at) FILTER (WHERE d.interaction_count > d.machine_count) AS last_at
 FROM daily_activity AS d
-JOIN know_identifiers AS i ON d.anchor = i.identifier
+JOIN know_identifiers AS i ON d.anchor = i.identifier{then}
 WHERE {within}
 GROUP BY i.customer_id, d.channel, d.event_name
 """
@@ -97,7 +102,7 @@ GROUP BY i.customer_id, d.channel, d.event_name
 _CUSTOMERS = f"""
 SELECT customer_id,
   ARG_MIN(identifier, ROW({key_sql("kind", "value")} <> customer_id, identifier)) AS anchor,
-  COUNT(*) AS identifier_count
+  COUNT(DISTINCT identifier) AS identifier_count
 FROM know_identifiers
 WHERE customer_id IN (SELECT customer_id FROM know_activity)
 GROUP BY customer_id
@@ -107,7 +112,7 @@ _ORDERS = """
 SELECT i.customer_id, {names}o.ordered_at, o.ordered_at::DATE AS ordered_on,
   o.amount + COALESCE(o.refunded_amount, 0) AS amount
 FROM {orders} AS o
-JOIN know_identifiers AS i ON o.anchor = i.identifier
+JOIN know_identifiers AS i ON o.anchor = i.identifier{then}
 WHERE o.ordered_at < (SELECT as_of FROM know_clock) AND o.line_count > 0
 """
 
@@ -149,7 +154,7 @@ WITH known AS (
     CASE WHEN c.opened_at < k.as_of THEN c.opened_at END AS opened_at,
     CASE WHEN c.responded_at < k.as_of THEN c.responded_at END AS responded_at
   FROM {contacts} AS c
-  JOIN know_identifiers AS i ON c.anchor = i.identifier
+  JOIN know_identifiers AS i ON c.anchor = i.identifier{then}
   CROSS JOIN know_clock AS k
 ),
 reached AS (
@@ -183,7 +188,7 @@ WITH weighed AS (
         {_OTHER_EVENT_WEIGHT}::DOUBLE)
       * pow(2, -(k.as_of_day - d.day) / k.interest_half_life_days) AS weight
   FROM daily_categories AS d
-  JOIN know_identifiers AS i ON d.anchor = i.identifier
+  JOIN know_identifiers AS i ON d.anchor = i.identifier{{then}}
   CROSS JOIN know_clock AS k
   WHERE d.day < k.as_of_day
 )
@@ -197,9 +202,10 @@ GROUP BY customer_id, category
 """
 
 _CONSENTS = """
-SELECT i.customer_id, c.channel, c.status, c.stated_at, c.consent_id
+SELECT i.customer_id, c.consent_id, c.anchor, c.purpose, c.channel, c.status, c.legal_basis, c.version, c.stated_at,
+  c.expires_at, c.is_explicit, c.interaction_id
 FROM consents AS c
-JOIN know_identifiers AS i ON c.anchor = i.identifier
+JOIN know_identifiers AS i ON c.anchor = i.identifier{then}
 WHERE c.purpose IN ('marketing', '*') AND c.stated_at < (SELECT as_of FROM know_clock)
 """
 
@@ -207,7 +213,7 @@ _STATEMENTS = """
 WITH said AS (
   SELECT i.customer_id, s.stated_at, s.interaction_id, lower(trim(s.value)) AS channel
   FROM statements AS s
-  JOIN know_identifiers AS i ON s.anchor = i.identifier
+  JOIN know_identifiers AS i ON s.anchor = i.identifier{then}
   WHERE s.name = 'preferred_channel' AND s.stated_at < (SELECT as_of FROM know_clock)
 )
 SELECT customer_id, channel, stated_at, interaction_id
@@ -218,25 +224,35 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY stated_at DESC, int
 
 
 def input_relations(
-    orders: str = "orders", contacts: str = "contacts", *, within: str = _BEFORE, has_evidence: bool = False
+    orders: str = "orders",
+    contacts: str = "contacts",
+    *,
+    within: str = _BEFORE,
+    has_evidence: bool = False,
+    is_parted: bool = True,
 ) -> dict[str, str]:
     """The relations of this module but the first two, by name; `orders` and `contacts` are SQL for these tables.
 
     `within` holds for the rows of daily_activity before as_of. Ids of orders and contacts are dear to read; only
-    `has_evidence` needs them.
+    `has_evidence` needs them. With `is_parted` identifiers may be several customers', each one's on days of their own.
     """
+    days = THEN.format(at="d.day::TIMESTAMPTZ") if is_parted else ""
+    orders_then, contacts_then, consents_then, statements_then = (
+        THEN.format(at=at) if is_parted else ""
+        for at in ("o.ordered_at", _CONTACTED, "COALESCE(c.heard_at, c.stated_at)", "s.stated_at")
+    )
     order_names, contact_names = ("o.source, o.order_id, ", "c.source, c.contact_id, ") if has_evidence else ("", "")
     return {
         "know_artefacts": _ARTEFACTS,
         "know_identifiers": _IDENTIFIERS,
-        "know_activity": _ACTIVITY.format(within=within),
+        "know_activity": _ACTIVITY.format(within=within, then=days),
         "know_customers": _CUSTOMERS,
-        "know_orders": _ORDERS.format(orders=orders, names=order_names),
+        "know_orders": _ORDERS.format(orders=orders, names=order_names, then=orders_then),
         "know_buyers": _BUYERS,
-        "know_contacts": _CONTACTS.format(contacts=contacts, names=contact_names),
-        "know_categories": _CATEGORIES,
-        "know_consents": _CONSENTS,
-        "know_statements": _STATEMENTS,
+        "know_contacts": _CONTACTS.format(contacts=contacts, names=contact_names, then=contacts_then),
+        "know_categories": _CATEGORIES.format(then=days),
+        "know_consents": _CONSENTS.format(then=consents_then),
+        "know_statements": _STATEMENTS.format(then=statements_then),
     }
 
 
@@ -244,11 +260,17 @@ TEMPORARY_TABLES = ("know_premises", "know_clock", *input_relations(), *CUT_TABL
 
 
 def prepare_inputs(
-    con: duckdb.DuckDBPyConnection, run: Run, rolled: Mapping[str, RolledTable], *, has_evidence: bool = False
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    rolled: Mapping[str, RolledTable],
+    *,
+    has_evidence: bool = False,
+    regrouped: str = "",
 ) -> None:
     """Make the temporary tables of this module for the customers of know_scope.
 
     With the rollups `orders` and `contacts` at hand, what goes on after as_of counts as it stood before as_of.
+    `regrouped` is a SELECT that gives the rows of `{identifiers}` to others than the customers.
     """
     prepare_premises(con, run.settings, run.as_of)
     cut = orders_and_contacts(con, run.as_of, rolled)
@@ -257,5 +279,10 @@ def prepare_inputs(
         "SELECT 1 FROM daily_activity WHERE day >= ?::TIMESTAMPTZ::DATE LIMIT 1", [run.as_of]
     ).fetchone()
     within = _BEFORE if later else "TRUE"
-    for name, sql in input_relations(**cut, within=within, has_evidence=has_evidence).items():
+    parted = con.execute("SELECT 1 FROM identities WHERE valid_to IS NOT NULL AND known_to IS NULL LIMIT 1").fetchone()
+    is_parted = parted is not None
+    relations = input_relations(**cut, within=within, has_evidence=has_evidence, is_parted=is_parted)
+    if regrouped:
+        relations["know_identifiers"] = regrouped.format(identifiers=relations["know_identifiers"])
+    for name, sql in relations.items():
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")

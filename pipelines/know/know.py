@@ -1,12 +1,13 @@
 """Know: profiles, channel preferences and interests of the customers that an increment touched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import duckdb
 
 from pipelines.know import changes, channels, history, inputs, interests, profiles, scope
+from pipelines.know.accounts import accounts
 from pipelines.know.past import define_macro
 from pipelines.know.premises import record_premises
 from pipelines.know.rolled import RolledTable
@@ -23,6 +24,7 @@ _TEMPORARY_TABLES = (
     *profiles.TEMPORARY_TABLES,
     *changes.TEMPORARY_TABLES,
     *history.TEMPORARY_TABLES,
+    *accounts.TEMPORARY_TABLES,
 )
 # Columns that say when a row was written, not what is known.
 _STAMPS = ("as_of", "commit_seq")
@@ -42,6 +44,7 @@ def know(
     run: Run,
     since: int | None,
     rolled: Mapping[str, RolledTable] = NOTHING_ROLLED,
+    groups: Sequence[str] = (),
 ) -> KnowReport:
     """Bring profiles, channel_preferences and interests up to `run.as_of`, and note in profile_history what changed.
 
@@ -49,18 +52,20 @@ def know(
     again, and, when as_of has moved on, those for whom time changes something. `since` None recomputes everyone; so
     do a new trait and an as_of that goes back. A customer has a current identifier and an interaction before as_of;
     others lose their rows. `rolled` tells how the rollups are made, by name: with it, orders and contacts that go on
-    after as_of count as they stood before it, and the lake gets its macro profiles_asof. Runs inside the caller's
-    transaction.
+    after as_of count as they stood before it, and the lake gets its macro profiles_asof. Groups, memberships and
+    account_profiles follow; `groups` are computed again whatever touches them. Runs inside the caller's transaction.
     """
-    is_grown = bool(profiles.add_missing_columns(con))
-    recomputed = scope.scope_customers(con, run, None if is_grown else since)
+    if profiles.add_missing_columns(con):
+        since = None
+    recomputed = scope.scope_customers(con, run, since)
     changes.begin_changes(con)
     if recomputed:
         _prepare(con, run, rolled)
         _write(con, run)
+    report = KnowReport(recomputed, changes.changed_customers(con), _total(con))
+    accounts.follow_accounts(con, run, since, rolled, groups)
     record_premises(con, run)
     define_macro(con, rolled)
-    report = KnowReport(recomputed, changes.changed_customers(con), _total(con))
     drop_temporary_tables(con)
     return report
 

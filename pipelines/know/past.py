@@ -92,7 +92,7 @@ WHERE t.commit_from <= {_COMMIT_SEQ} AND t.commit_to > {_COMMIT_SEQ} AND t.occur
 
 
 _IDENTITIES = """
-SELECT identifier, kind, value, customer_id, NULL::TIMESTAMPTZ AS known_to
+SELECT identifier, kind, value, customer_id, valid_from, valid_to, NULL::TIMESTAMPTZ AS known_to
 FROM {lake}.identities
 WHERE known_from <= (SELECT learnt_at FROM know_asked)
   AND (known_to IS NULL OR known_to > (SELECT learnt_at FROM know_asked))
@@ -202,7 +202,11 @@ WITH known AS NOT MATERIALIZED ({known}),
 own AS (
   SELECT interaction_id, order_id, contact_id
   FROM known
-  WHERE anchor IN (SELECT identifier FROM identities WHERE customer_id = $customer_id)
+  WHERE anchor IN (SELECT identifier FROM identities WHERE customer_id = $customer_id) AND EXISTS (
+    FROM identities AS i
+    WHERE i.identifier = anchor AND customer_id = $customer_id
+      AND (occurred_at >= i.valid_from) IS NOT FALSE AND (occurred_at < i.valid_to) IS NOT FALSE
+  )
 )
 SELECT interaction_id, occurred_at
 FROM known

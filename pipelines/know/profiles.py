@@ -4,22 +4,24 @@ import duckdb
 
 from pipelines.know.traits import trait_columns, traits
 from schemas.table import Column, quoted, sql_type
+from schemas.tables import tables
 
 TEMPORARY_TABLES = ("know_profiles",)
 
 
-def missing_columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
-    """Columns of traits that `profiles` does not have yet."""
-    present = {column[0] for column in con.execute("SELECT * FROM profiles LIMIT 0").description}
+def missing_columns(con: duckdb.DuckDBPyConnection, table: str = "profiles") -> tuple[Column, ...]:
+    """Columns of traits that `table` does not have yet."""
+    present = {column[0] for column in con.execute(f"SELECT * FROM {quoted(table)} LIMIT 0").description}
     return tuple(column for column in trait_columns() if column.name not in present)
 
 
 def add_missing_columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
-    """Add them, in the caller's transaction, and return them."""
-    missing = missing_columns(con)
-    for column in missing:
-        con.execute(f"ALTER TABLE profiles ADD COLUMN {quoted(column.name)} {sql_type(column.type)}")
-    return missing
+    """Add them to each table that grows, in the caller's transaction, and return those that one did not have."""
+    missing = {name: missing_columns(con, name) for name, table in tables().items() if table.grows}
+    for name, columns in missing.items():
+        for column in columns:
+            con.execute(f"ALTER TABLE {quoted(name)} ADD COLUMN {quoted(column.name)} {sql_type(column.type)}")
+    return tuple(dict.fromkeys(column for columns in missing.values() for column in columns))
 
 
 def prepare_profiles(con: duckdb.DuckDBPyConnection) -> None:

@@ -51,7 +51,7 @@ WHERE commit_to > $since AND commit_from IS NOT NULL
 """
 
 # Events from `passed` up to as_of were kept, but not profiled, by earlier runs. Without any of them, time changes
-# what is said of orders, contacts and interests, and nothing else.
+# what is said of orders, contacts, interests and consents that expire, and nothing else.
 _PASSED = """
 SELECT anchor
 FROM interactions
@@ -65,6 +65,10 @@ FROM contacts
 UNION
 SELECT anchor
 FROM daily_categories
+UNION
+SELECT anchor
+FROM consents
+WHERE expires_at > $passed AND expires_at <= $as_of
 """
 
 # An identifier that moved concerns its customer of today and all that ever had it.

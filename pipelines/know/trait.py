@@ -15,7 +15,11 @@ ACTIVITY_EVIDENCE = """
 SELECT 'daily_activity' AS table_name, concat_ws(' ', anchor, day, channel, event_name) AS row_key,
   last_at AS seen_at, interaction_count::VARCHAR AS detail
 FROM daily_activity
-WHERE anchor IN (SELECT identifier FROM know_identifiers) AND day < (SELECT as_of_day FROM know_clock)
+WHERE anchor IN (SELECT identifier FROM know_identifiers) AND EXISTS (
+  FROM know_identifiers AS i
+  WHERE i.identifier = anchor
+    AND (day::TIMESTAMPTZ >= i.valid_from) IS NOT FALSE AND (day::TIMESTAMPTZ < i.valid_to) IS NOT FALSE
+) AND day < (SELECT as_of_day FROM know_clock)
 """
 CONTACTS_EVIDENCE = """
 SELECT 'contacts' AS table_name, source || '/' || contact_id AS row_key, contacted_at AS seen_at,

@@ -8,7 +8,7 @@ TABLE = Table(
         Column(
             "decision_id",
             TEXT,
-            "SHA-256 prefix over customer, policy version, seed and as_of",
+            "SHA-256 prefix over customer, policy version, seed, as_of, and revision where that is not 0",
             nullable=False,
         ),
         Column("customer_id", TEXT, "id of the customer", nullable=False),
@@ -32,6 +32,11 @@ TABLE = Table(
             nullable=False,
         ),
         Column("seed", LONG, "seed of the keyed hash", nullable=False),
+        Column(
+            "revision",
+            LONG,
+            "how often it was taken again, as it rested on an identifier that is somebody else's; NULL or 0: never",
+        ),
         Column("commit_seq", LONG, "commit that published it", nullable=False),
     ),
     key=("decision_id",),

@@ -20,8 +20,15 @@ TABLE = Table(
             "earliest interaction with it; corrected in place by late data",
             nullable=False,
         ),
-        Column("valid_from", INSTANT, "from when on (event time); NULL since ever"),
-        Column("valid_to", INSTANT, "until when (event time); NULL still"),
+        Column(
+            "relation",
+            TEXT,
+            "how: one of the customer's identifiers, a customer of its own because two or more claim it or too many "
+            "are tied to it, or given by a person",
+            values=("member", "own", "explicit"),
+        ),
+        Column("valid_from", INSTANT, "from when on (event time), a UTC midnight; NULL since ever"),
+        Column("valid_to", INSTANT, "until when (event time), a UTC midnight; NULL still"),
         Column("known_from", INSTANT, "when we learnt it", nullable=False),
         Column("known_to", INSTANT, "when we learnt otherwise; NULL is current"),
         Column(

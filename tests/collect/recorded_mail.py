@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pipelines.collect.connectors import connectors
 from pipelines.collect.server.lines import enveloped
-from pipelines.collect.webhook import Refused, Request, Webhook
+from pipelines.collect.webhook import RefusedError, Request, Webhook
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "email_webhooks"
 PROVIDERS = ("amazon_ses", "mailgun", "postmark", "sendgrid")
@@ -66,7 +66,7 @@ def answered(provider: str, case: Recorded) -> tuple[int, str | None]:
             return answer.status, None
         webhook.check(case.request, case.secrets)
         return 200, landed(case.request, webhook)
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.status, None
 
 

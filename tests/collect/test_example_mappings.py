@@ -1,7 +1,7 @@
 """The mappings that are shipped as examples do what their first lines say."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -130,13 +130,14 @@ def test_receipts_of_an_api_are_lines_with_a_key_of_their_own() -> None:
 def retail_lines(count: int) -> bytes:
     """Lines as those of the data set: with gaps in the customers, with cancellations, one line in ten twice."""
     numbers = [n - n % 10 if n % 10 == 9 else n for n in range(count)]
+    noon = datetime(2011, 7, 1, 12, tzinfo=UTC)
     table = pa.table(
         {
             "InvoiceNo": ["C5" if n % 7 == 0 else f"5{n % 100}" for n in numbers],
             "StockCode": [f"S{n}" for n in numbers],
             "Description": ["A MUG" if n % 3 else None for n in numbers],
             "Quantity": [-2 if n % 7 == 0 else 3 for n in numbers],
-            "InvoiceDate": pa.array([datetime(2011, 7, 1, 12, n % 60) for n in numbers], pa.timestamp("us")),  # noqa: DTZ001
+            "InvoiceDate": pa.array([noon + timedelta(minutes=n % 60) for n in numbers], pa.timestamp("us")),
             "UnitPrice": [0.85] * count,
             "CustomerID": pa.array([None if n % 4 == 0 else 12345.0 for n in numbers]),
             "Country": ["France"] * count,

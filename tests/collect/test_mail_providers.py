@@ -5,8 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipelines.collect.connectors import connectors
 from pipelines.collect.mail import EMAIL_EVENTS
@@ -181,41 +179,3 @@ def test_a_record_of_a_request_can_be_blanked_and_the_others_keep_their_places(n
     assert (report.blanked, again.suppressed) == (1, {"f0": 1})
     assert again.interactions == [row for row in before.interactions if row["element"] != 1]
     assert len(before.interactions) == len(again.interactions) + 1
-
-
-SCALARS: st.SearchStrategy[Any] = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(10**20), 10**20),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=8),
-    st.sampled_from(
-        ["{", "[1]", '{"a":1}', "a@example.com", "A <a@example.com>", "<a@b>", "1e300", "\x00", "2024-02-30"]
-    ),
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def spoiled(data: st.DataObject, value: Any) -> Any:
-    """The same JSON with some of its values replaced by any others."""
-    if data.draw(st.integers(0, 9)) == 0:
-        return data.draw(VALUES)
-    if isinstance(value, dict):
-        return {key: spoiled(data, inner) for key, inner in value.items()}
-    return [spoiled(data, inner) for inner in value] if isinstance(value, list) else value
-
-
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=3, deadline=None)
-@given(data=st.data())
-def test_any_payload_is_kept_or_refused_with_a_reason(name: str, data: st.DataObject) -> None:
-    documented = payloads(name)
-    chosen = data.draw(st.lists(st.sampled_from(documented), min_size=2, max_size=4))
-    lines = [json.dumps(spoiled(data, payload)) for payload in chosen]
-    staged = stage(name, "\n".join(lines))  # which asserts that no record is lost
-    assert all(row["event_name"] in {*EMAIL_EVENTS, f"{name}_unknown"} for row in staged.interactions)
-    assert all(row["reason"] for row in staged.rejections)

@@ -9,11 +9,9 @@ from urllib.parse import urlencode
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipelines.collect.connectors import connectors
-from pipelines.collect.webhook import Refused, Request, Webhook
+from pipelines.collect.webhook import RefusedError, Request, Webhook
 from tests.collect.mail_requests import (
     PROVIDERS,
     SIGNED,
@@ -40,7 +38,7 @@ def status(name: str, sent: Request, secrets: Secrets | None = None) -> int:
     """200 where the check passes, else the status of the refusal."""
     try:
         found = webhook(name).check(sent, secrets_of(name) if secrets is None else secrets)
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.status
     return 200 if found is None else 0
 
@@ -84,7 +82,7 @@ def test_a_source_without_its_secret_refuses(name: str) -> None:
 def test_a_refusal_does_not_quote_the_request() -> None:
     for name in SIGNED:
         sent = signed(name, {"auth": "x", "events": ["distinctive value"]})
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             webhook(name).check(replace(sent, body=sent.body + b" "), secrets_of(name))
         assert "distinctive" not in refused.value.reason
 
@@ -104,14 +102,14 @@ def test_any_other_proof_is_refused(name: str, value: str) -> None:
 def test_the_settings_that_a_check_needs_are_named() -> None:
     needed = {name: webhook(name).secrets for name in NAMES}
     assert needed == {
-        "brevo": (),
+        "brevo": ("auth_token",),
         "mailersend": ("secret",),
         "mailjet": (),
         "mandrill": ("secret",),
         "mailtrap": ("secret",),
         "postal": ("public_key",),
         "resend": ("secret",),
-        "sparkpost": (),
+        "sparkpost": ("auth_token",),
         "unisender_go": ("secret",),
     }
 
@@ -145,7 +143,7 @@ def test_a_late_copy_of_a_resend_request_is_refused() -> None:
 
 def test_postal_of_older_releases_signs_with_sha_1() -> None:
     body = json.dumps(sample_payload("postal")).encode()
-    sha_1 = hashes.SHA1()  # noqa: S303 (what Postal still sends)
+    sha_1 = hashes.SHA1()  # noqa: S303 (what Postal's older releases sign with)
     signature = base64.b64encode(rsa_key().sign(body, PKCS1v15(), sha_1)).decode()
     assert status("postal", request(body, {"x-postal-signature": signature})) == 200
     assert status("postal", request(body + b" ", {"x-postal-signature": signature})) == 401
@@ -186,7 +184,7 @@ def test_what_is_landed_is_the_payload(name: str) -> None:
     "body", [b"a=1", b"mandrill_events={}", b"mandrill_events=[", b"mandrill_events=", b"{}", b"%"]
 )
 def test_a_form_without_an_array_of_events_is_refused(body: bytes) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         webhook("mandrill").record(request(body))
     assert refused.value.status == 400
 
@@ -223,20 +221,3 @@ def test_a_request_that_tries_the_address_is_answered_and_not_landed(name: str, 
 def test_other_requests_are_no_handshake(name: str, body: bytes) -> None:
     assert webhook(name).handshake(request(body), secrets_of(name)) is None
     assert webhook(name).handshake(signed(name, sample_payload(name)), secrets_of(name)) is None
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.sampled_from(NAMES), st.binary(max_size=60), st.dictionaries(st.text(max_size=5), st.text(max_size=20)))
-def test_any_bytes_and_headers_are_answered(name: str, body: bytes, others: dict[str, str]) -> None:
-    sent = request(body, {**others, PROVIDERS[name].proof: next(iter(others.values()), "")})
-    assert status(name, sent) in (200, 400, 401)
-    assert webhook(name).handshake(sent, {}) is None
-    assert landed_status(name, sent) in (200, 400, 401)
-
-
-def landed_status(name: str, sent: Request) -> int:
-    try:
-        json.loads(webhook(name).record(sent))
-    except Refused as refused:
-        return refused.status
-    return 200

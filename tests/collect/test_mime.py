@@ -1,6 +1,7 @@
 import json
 from email.message import EmailMessage
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ def test_an_unknown_encoding_is_read_as_utf_8() -> None:
 
 def test_parts_without_end_are_left_out() -> None:
     deep = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(3_000))
-    assert read_mail(deep) == {}
+    assert read_mail(deep) == {"headers": [{"name": "Content-Type", "value": 'multipart/mixed; boundary="b0"'}]}
 
 
 @settings(max_examples=150, deadline=None)
@@ -72,3 +73,33 @@ def test_any_bytes_are_read_as_some_message_in_utf_8(raw: bytes) -> None:
     found = json.loads(line.decode())
     assert b"\n" not in line
     assert set(found) == {"to", MAIL}
+
+
+HOSTILE = [
+    ("boundary*=undefined''b1", ""),
+    ("boundary*=x; boundary*0=b1", ""),
+    ('boundary="b1"', "Content-Type: text/plain; charset=undefined"),
+    ('boundary="b1"', "Content-Type: text/plain; charset=idna"),
+    ('boundary="b1"', 'Content-Type: text/plain; charset="a\0b"'),
+    ('boundary="b1"', "Content-Type: text/plain; charset*=\"a\0b''utf-8\""),
+    ('boundary="b1"', "Content-Disposition: attachment; filename*=undefined''x"),
+    ('boundary="b1"', "Content-Disposition: attachment; filename*=x; filename*0=y"),
+]
+
+
+@pytest.mark.parametrize(("boundary", "head"), HOSTILE)
+def test_parameters_that_cannot_be_read_lose_no_mail(boundary: str, head: str) -> None:
+    raw = f"Subject: s\r\nContent-Type: multipart/mixed; {boundary}\r\n\r\n--b1\r\n{head}\r\n\r\nHello\r\n--b1--\r\n"
+    assert read_mail(raw.encode())["subject"] == "s"
+
+
+def test_the_name_of_a_file_is_read_in_its_own_encoding() -> None:
+    part = "Content-Disposition: attachment; filename*=utf-8''%E2%82%AC.txt\r\nContent-Type: text/plain\r\n\r\nx"
+    assert read_mail(part.encode())["attachments"][0]["name"] == "\u20ac.txt"
+
+
+def test_what_python_calls_an_encoding_but_is_no_character_set_is_read_as_utf_8() -> None:
+    for charset in ("punycode", "unicode_escape", "raw_unicode_escape"):
+        assert (
+            read_mail(f"Content-Type: text/plain; charset={charset}\r\n\r\n\\ud800-a".encode())["text"] == "\\ud800-a"
+        )

@@ -300,6 +300,14 @@ def test_every_call_may_carry_consent(kind: str) -> None:
     assert [(s["purpose"], s["channel"]) for s in json.loads(said)] == [("ads", "app")]
 
 
+def test_what_an_identify_call_repeats_is_marked_as_not_said_there() -> None:
+    context = {"consent": {"categoryPreferences": {"Ads": True}}}
+    identified, updated = values(
+        "consents", call("identify", context=context), track("Segment Consent Preference Updated", context=context)
+    )
+    assert [json.loads(said)[0].get("is_explicit") for said in (identified, updated)] == ["false", None]
+
+
 def test_the_consent_of_a_batch_holds_for_its_calls() -> None:
     context = {"consent": {"categoryPreferences": {"Ads": True}}}
     staged = stage("segment", lines({"batch": [track(), track(context={"channel": "mobile"})], "context": context}))

@@ -5,8 +5,6 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from schemas.vocabulary import (
     COMPANY_TURNS,
@@ -19,7 +17,7 @@ from schemas.vocabulary import (
     SERVICE_EVENTS,
     contact_events,
 )
-from tests.collect.golden import SAMPLES, expected
+from tests.collect.golden import expected
 from tests.collect.staged import Row, Staged, stage
 
 NAMES = ("twilio_sms", "twilio_voice", "amazon_connect", "intercom", "zendesk", "chat_transcript")
@@ -53,7 +51,7 @@ def test_turns_of_service_are_no_contacts_of_the_company() -> None:
 def test_a_contact_that_waits_for_an_answer_is_one_that_the_company_began(name: str) -> None:
     for row in expected(name, "interactions"):
         if row["event_name"] in CONTACT_EVENTS and row["direction"] == "inbound" and row.get("contact_id"):
-            assert row["event_name"].endswith(("_replied", "_opened"))
+            assert row["event_name"].endswith(("_replied", "_opened", "_clicked"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,6 +77,7 @@ def sms(**fields: Any) -> Row:
         ("sending", "processed"),
         ("sent", "sent"),
         ("delivered", "delivered"),
+        ("partially_delivered", "delivered"),
         ("undelivered", "failed"),
         ("failed", "failed"),
         ("canceled", "dropped"),
@@ -249,57 +248,3 @@ def test_a_conversation_that_grew_is_loaded_on_from_where_it_was() -> None:
     found = staged("chat_transcript", *talks)
     assert sorted(found.rows("event_id")) == [("a-1",), ("a-2",), ("a-3",)]
     assert found.losers == []
-
-
-JUNK: list[Any] = [
-    None,
-    True,
-    -1,
-    1e300,
-    "",
-    "x",
-    "[",
-    {},
-    [],
-    [1],
-    [None],
-    {"a": None},
-    [[]],
-    [{}],
-    {"id": [1]},
-    10**30,
-]
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value within a JSON value, but for its own."""
-    if not isinstance(value, dict | list):
-        return []
-    members = list(value.items() if isinstance(value, dict) else enumerate(value))
-    return [path for key, member in members for path in ((*at, key), *places(member, (*at, key)))]
-
-
-def spoiled(payload: Any, place: int, junk: Any) -> Any:
-    """The payload with `junk` in one place."""
-    copy = json.loads(json.dumps(payload))
-    paths = places(copy)
-    *above, last = paths[place % len(paths)]
-    holder = copy
-    for key in above:
-        holder = holder[key]
-    holder[last] = junk
-    return copy
-
-
-@settings(max_examples=3, deadline=None, derandomize=True, database=None)
-@given(seeds=st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(JUNK)), min_size=20, max_size=60))
-@pytest.mark.parametrize("name", NAMES)
-def test_junk_anywhere_in_a_record_is_kept_or_refused(name: str, seeds: list[tuple[int, Any]]) -> None:
-    lines = (SAMPLES / name / "input.ndjson").read_text(encoding="utf-8").splitlines()
-    payloads = [json.loads(line) for line in lines[:10]]
-    sent = [spoiled(payloads[n % len(payloads)], n, junk) for n, junk in seeds]
-    found = staged(name, *sent)  # which asserts that nothing is lost
-    assert {row["row_number"] for row in (*found.interactions, *found.losers, *found.rejections)} <= set(
-        range(1, len(sent) + 1)
-    )
-    assert sum(received for received, _ in found.counts.values()) >= len(sent)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.collect.connectors import connectors
-from pipelines.collect.webhook import Answer, Refused, Request, Webhook
+from pipelines.collect.webhook import Answer, RefusedError, Request, Webhook
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
 URL = "https://collect.example.com/webhooks/x?campaign_id=c-1&other=2"
@@ -53,7 +53,7 @@ def twilio_json(body: bytes) -> Request:
 def passes(sent: Request, key: str = "token") -> bool:
     try:
         return webhook("twilio_sms").check(sent, {"auth_token": key}) is None
-    except Refused:
+    except RefusedError:
         return False
 
 
@@ -95,7 +95,7 @@ Made = Callable[[], Request]
 
 
 def refusal(name: str, sent: Request, secrets: Secrets) -> int:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         webhook(name).check(sent, secrets)
     return refused.value.status
 
@@ -205,7 +205,7 @@ def test_a_twilio_form_is_landed_with_the_ids_of_its_url() -> None:
 
 
 def test_a_twilio_body_that_is_no_object_is_refused() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         webhook("twilio_sms").record(twilio_json(b"[1]"))
     assert refused.value.status == 400
 
@@ -218,7 +218,7 @@ def test_a_transcript_may_come_as_the_field_of_a_form() -> None:
 
 @pytest.mark.parametrize("body", [b"other=1", b"data=1&data=2", b"data=nothing"])
 def test_a_form_without_a_transcript_is_refused(body: bytes) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         webhook("chat_transcript").record(request(body, content_type=FORM))
     assert refused.value.status == 400
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.collect.connectors import connectors
-from pipelines.collect.webhook import Refused, Request
+from pipelines.collect.webhook import RefusedError, Request
 from schemas.vocabulary import ORDER_EVENTS, REFUND_EVENTS
 from tests.collect.staged import Row, Staged, stage
 
@@ -178,7 +178,7 @@ def test_only_requests_that_shopify_signed_are_taken(flaw: str) -> None:
     webhook = connectors()["shopify"].webhook
     assert webhook is not None
     if flaw:
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             webhook.check(asked, {"secret": "shhh"})
     else:
         assert webhook.check(asked, {"secret": "shhh"}) is None

@@ -13,12 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipelines.collect.connectors import amazon_ses, mailgun, postmark, sendgrid
 from pipelines.collect.mime import MAIL
-from pipelines.collect.webhook import Refused, Request, Webhook
+from pipelines.collect.webhook import RefusedError, Request, Webhook
 
 AT = datetime(2024, 5, 31, 12, tzinfo=UTC)
 BASIC = {"username": "u", "password": "p"}
@@ -62,7 +60,7 @@ def landed(name: str, asked: Request) -> Any:
 
 
 def refusal(name: str, asked: Request, secrets: dict[str, str]) -> int:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         webhook(name).check(asked, secrets)
     return refused.value.status
 
@@ -240,37 +238,3 @@ def test_texts_of_a_form_are_read_in_the_encodings_that_it_names() -> None:
     assert found["html"] == "\xff\xfc"
     for broken in ("{", "[]"):
         assert landed("sendgrid", form(("charsets", broken), ("text", "a")))["text"] == "a"
-
-
-@pytest.mark.parametrize("name", list(CONNECTORS))
-@pytest.mark.parametrize(
-    "content_type", ["application/json", f"multipart/form-data; boundary={BOUNDARY}", "text/plain"]
-)
-@settings(max_examples=40, deadline=None)
-@given(
-    body=st.one_of(
-        st.binary(max_size=60),
-        st.recursive(
-            st.none() | st.text(max_size=5),
-            lambda v: (
-                st.lists(v)
-                | st.dictionaries(
-                    st.sampled_from(["Message", "signature", "content", "Attachments", "RawEmail", "Type"]), v
-                )
-            ),
-            max_leaves=6,
-        ).map(lambda v: json.dumps(v).encode()),
-    )
-)
-def test_any_bytes_are_landed_or_refused(name: str, content_type: str, body: bytes) -> None:
-    asked = request(body, content_type, **AUTHORIZATION)
-    own = webhook(name)
-    for attempt in (
-        lambda: own.check(asked, {"secret": "s", **BASIC}),
-        lambda: own.handshake(asked, {"confirm_subscriptions": "true", **BASIC}),
-        lambda: json.loads(own.record(asked)),
-    ):
-        try:
-            attempt()
-        except Refused as refused:
-            assert 400 <= refused.status < 500  # noqa: PT017 (either of both is right)

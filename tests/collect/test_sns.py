@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipelines.collect import sns
 from pipelines.collect.sns import check, confirmation
-from pipelines.collect.webhook import Refused, Request
+from pipelines.collect.webhook import RefusedError, Request
 
 AT = datetime(2024, 5, 31, 12, tzinfo=UTC)
 TOPIC = "arn:aws:sns:us-east-1:123456789012:SES_Events"
@@ -94,7 +94,7 @@ def secrets(**changes: str) -> dict[str, str]:
 
 
 def refusal(asked: Request, given: dict[str, str]) -> int:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         check(asked, given)
     return refused.value.status
 
@@ -240,7 +240,7 @@ def test_nothing_is_fetched_from_elsewhere(amazon: type[Answering], url: str | N
 def test_only_addresses_of_sns_are_amazons(url: str) -> None:
     try:
         parts = sns._amazon(url)
-    except Refused:
+    except RefusedError:
         return
     assert parts.scheme == "https"
     assert parts.netloc.startswith("sns.")
@@ -273,21 +273,21 @@ def test_a_subscription_is_confirmed_at_amazon_where_the_settings_say_so() -> No
 
 def test_a_subscription_that_fails_its_check_is_not_confirmed() -> None:
     for settled in (CONFIRMING, {**secrets(), "confirm_subscriptions": "true"}):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             confirmation(request({**subscription(), "Signature": "AAAA"}), settled)
         assert refused.value.status == 401
 
 
 @pytest.mark.parametrize("url", [*ELSEWHERE, f"{HOST}/?Action=Unsubscribe", f"{HOST}/"], ids=str)
 def test_nothing_else_is_fetched_as_a_confirmation(url: str | None) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         confirmation(request({**subscription(), "SubscribeURL": url}, **AUTHORIZATION), CONFIRMING)
     assert refused.value.status == 403
 
 
 def test_a_subscription_to_a_topic_of_somebody_else_is_not_confirmed() -> None:
     asked = request(subscription(TopicArn="arn:other"), **AUTHORIZATION)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         confirmation(asked, {**CONFIRMING, "topic_arn": TOPIC})
     assert refused.value.status == 403
 

@@ -13,6 +13,7 @@ from schemas.keys import key
 from tests.collect.segment_calls import AT, lines, track
 from tests.collect.staged import Staged, stage
 from warehouse.home import Home
+from warehouse.settings import IdentitySettings, Settings
 from warehouse.suppression import SuppressionList, digest, key_path, secret
 
 UNTIL = datetime.datetime(2020, 7, 1, 10, tzinfo=datetime.UTC)
@@ -120,3 +121,17 @@ def test_rows_of_tables_are_kept_out_and_the_ids_of_others_stay(erased: Erased) 
     assert (kept_out(staged), accepted(staged)) == ([(1, 0), (3, 0)], [2])
     (row,) = staged.interactions
     assert row["event_id"] == stage("table", content, mapping=MAPPING).accepted(2)["event_id"]
+
+
+@pytest.mark.parametrize("spelled", ["phone:0301234567", "phone:+49301234567"])
+def test_a_phone_erased_before_or_after_its_region_was_set_is_kept_out(erased: Erased, spelled: str) -> None:
+    calls = [identify(number) for number in ("030 1234567", "+49 30 1234568")]
+    identity = IdentitySettings(phone_region="DE")
+    listed = erased.list(("identifier", spelled, UNTIL))
+    staged = stage("segment", lines(*calls), settings=Settings(threads=1, identity=identity), suppressions=listed)
+    assert kept_out(staged) == [(1, 0)]
+    assert accepted(staged) == [2]
+
+
+def identify(number: str) -> dict[str, Any]:
+    return track(type="identify", event=..., traits={"phone": number})

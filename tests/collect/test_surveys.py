@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.collect.connectors import connectors
-from pipelines.collect.webhook import Refused, Request
+from pipelines.collect.webhook import RefusedError, Request
 from tests.collect.staged import Staged, stage
 
 SURVEYS = ("delighted", "typeform", "satismeter")
@@ -133,5 +133,5 @@ def test_only_requests_that_carry_the_secret_are_taken(name: str) -> None:
 
     assert webhook.check(asked(sign(name, b"shhh", b"{}")), secrets) is None
     for headers in ({}, sign(name, b"guess", b"{}")):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             webhook.check(asked(headers), secrets)

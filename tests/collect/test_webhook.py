@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.collect.webhook import Refused, Request, form_record, json_record, none
+from pipelines.collect.webhook import RefusedError, Request, form_record, json_record, none
 
 AT = datetime(2024, 3, 1, 10, tzinfo=UTC)
 VALUES = st.recursive(
@@ -43,7 +43,7 @@ def test_any_bytes_are_a_record_or_refused(body: bytes, content_type: str) -> No
     for record in (json_record, form_record):
         try:
             found = record(request(body, content_type))
-        except Refused:
+        except RefusedError:
             continue
         assert b"\n" not in found
         assert isinstance(json.loads(found), dict | list)
@@ -72,7 +72,7 @@ def test_a_field_that_comes_again_is_a_list() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"&", b"\xff=1", b"a=%ff"])
 def test_what_is_no_form_is_refused(body: bytes) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         form_record(request(body))
 
 

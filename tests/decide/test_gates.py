@@ -125,7 +125,7 @@ def test_an_offer_falls_only_with_its_last_consented_channel() -> None:
     con = world(preferred_channel="email")
     consent(con, "denied", AS_OF - DAY)
     closed = dropped(con, offer("a"), offer("b", channels=("email", "app")))
-    assert closed == {"a": ("consent", "denied marketing on every channel that has content (email)")}
+    assert closed == {"a": ("consent", "denied marketing on every channel that has content (email since 2018-01-01)")}
     candidates = json.loads(decisions(con)[0]["candidates"])
     assert [found.get("channel") for found in candidates] == [None, "app"]
 

@@ -9,7 +9,9 @@ from tests.laws.states import rows
 from tests.laws.worlds import Load
 from warehouse.home import Home
 from warehouse.scan import find_traces
+from warehouse.settings import Settings
 
+ACCOUNTS = Settings().identity.account_kinds
 GRACE = "[erase]\ngrace_seconds = 0.05\n"
 
 
@@ -39,10 +41,27 @@ def values(identifiers: Iterable[str]) -> list[str]:
     return [identifier.partition(":")[2] for identifier in identifiers]
 
 
-def without(load: Load, identifiers: Iterable[str]) -> Load:
-    """The load without the records that carry one of the identifiers."""
-    gone = values(identifiers)
-    return load.of([record for record in load.records if not any(value in record[1] for value in gone)])
+def accounts(home: Home) -> list[str]:
+    """The identifiers that say which of several persons with one device or address a record is about."""
+    return [found for (found,) in rows(home, f"SELECT identifier FROM current_identities WHERE kind IN {ACCOUNTS}")]
+
+
+def without(load: Load, identifiers: Iterable[str], known: Iterable[str] = ()) -> Load:
+    """The load without the records about who has the identifiers.
+
+    They carry an account of theirs; or another identifier of theirs, and none of the accounts `known`: two persons may
+    share a device.
+    """
+    gone = list(identifiers)
+    mine = values(each for each in gone if each.startswith(ACCOUNTS))
+    others = values(set(known) - set(gone))
+
+    def is_theirs(text: str) -> bool:
+        return any(value in text for value in mine) or (
+            any(value in text for value in values(gone)) and not any(value in text for value in others)
+        )
+
+    return load.of([record for record in load.records if not is_theirs(record[1])])
 
 
 def traced(home: Home, wanted: Iterable[str]) -> set[Path]:

@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows import erasure, traces
 from flows.landing import land_paths
+from flows.traces import Search
 from pipelines.collect.landing import digest, pending
 from tests.erase.homes import erase, events, traced, without
 from tests.erase.test_worlds import assert_accounted, assert_same
@@ -38,6 +41,8 @@ WORLD = events(
     {"anonymousId": "a-visitor-of-the-site"},
     # One word of a property is also one of the settings, in another case.
     {"anonymousId": "a-visitor-of-the-site", "userId": "first-visitor", "properties": {"section": "Household"}},
+    # And one is a piece of the settings as their table writes them.
+    {"anonymousId": "a-visitor-of-the-site", "userId": "first-visitor", "properties": {"section": 'email": 50, "hous'}},
     identify("first-owner", 1, LOST),  # two accounts with one address: it is the first one's
     identify("first-guest", 2, LOST),
     identify("second-owner", 1, OWNED),
@@ -165,3 +170,40 @@ def test_short_identifiers_and_their_copies_become_blanks_too(tmp_path: Path) ->
             ("m1", "user_id:somebody-else"),
             ("now", "user_id:short"),
         ]
+
+
+@pytest.mark.long
+def test_a_single_word_is_no_trace_in_what_the_company_writes_but_an_identifier_is(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    told = {"userId": "featherstone", "properties": {"mood": "Wonderful", "note": "a note of theirs"}}
+    run_load(home, events(told, {"userId": "somebody-else"}))
+    (home.offers / "notes.txt").write_text("a wonderful offer", encoding="utf-8")
+    report = erase(home, "user_id:featherstone", settings="# wonderful settings\n")
+    assert report.search.traces == ()
+    for name, text in (("featherstone", "Featherstone"), ("note", "a note of theirs")):
+        run_load(home, events({**told, "messageId": name, "timestamp": datetime.now(UTC).isoformat()}))
+        (home.offers / "notes.txt").write_text(text, encoding="utf-8")
+        report = erase(home, "user_id:featherstone", settings="# wonderful settings\n")
+        assert report.search.traces == ("offers/notes.txt",)
+
+
+def test_a_record_that_is_received_while_traces_are_searched_becomes_a_blank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, late = Home(tmp_path / "home"), tmp_path / "late.jsonl"
+    load = events({"userId": "first-owner"}, {"userId": "somebody-else"})
+    run_load(home, load)
+    late.write_text(load.records[0][1].replace("m0", "m7") + "\n", encoding="utf-8")
+    searches: list[int] = []
+
+    def search(*given: Any) -> Search:
+        if not searches:
+            land_paths(home, "segment", [late])
+        searches.append(1)
+        return traces.search(*given)
+
+    monkeypatch.setattr(erasure, "search", search)
+    report = erase(home, "user_id:first-owner")
+    assert report.search.traces == ()
+    assert (len(searches), report.blanked_records, report.blanked_files) == (2, 2, 2)
+    assert traced(home, ["first-owner"]) == set()

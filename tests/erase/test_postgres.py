@@ -21,7 +21,9 @@ def test_an_erasure_reaches_the_catalog(postgres: Cluster, tmp_path: Path) -> No
     home.prepare()
     setting = postgres.settings(database)
     home.settings_file.write_text(setting, encoding="utf-8")
-    run_load(home, events({"userId": GONE}, {"userId": "aa-somebody-else"}))
+    # Words of the settings, also as the table premises writes them.
+    said = {"one": "Loyalty_ID", "other": 'user_id": 100', "third": "blocked_values"}
+    run_load(home, events({"userId": GONE, "properties": said}, {"userId": "aa-somebody-else"}))
     assert found(postgres, database)
     report = erase(home, GONE, settings=setting)
     assert report.search.traces == ()

@@ -14,7 +14,16 @@ from warehouse.home import Home
 from warehouse.lake import open_writer
 
 DAYS = [f"2025-03-0{day}T10:00:00Z" for day in range(1, 10)]
-ROLLUPS = ("daily_activity", "daily_categories", "orders", "contacts", "consents", "statements", "outcomes")
+ROLLUPS = (
+    "daily_activity",
+    "daily_categories",
+    "orders",
+    "contacts",
+    "consents",
+    "group_statements",
+    "statements",
+    "outcomes",
+)
 
 
 @pytest.fixture(scope="module")

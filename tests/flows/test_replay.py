@@ -1,6 +1,9 @@
 """Replay: exactly the rejected records that pass now are loaded, and nothing else moves."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,19 @@ TRANSLATED = MAPPING + '\n[values.event_name]\n"Kauf!" = "order_completed"\n"Ret
 HALF = MAPPING + '\n[values.event_name]\n"Kauf!" = "order_completed"\n"Retoure!" = ""\n'
 EVERYTHING = ("interactions", "interaction_versions", "orders", "rejections", "landing_files", "batches", "replays")
 ALL = Chosen()
+ROOT = Path(__file__).parents[2]
+# A replay in a process that kills itself when it calls what is named.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from flows import replay
+from warehouse.home import Home
+from warehouse.lake import open_writer
+
+setattr(replay, sys.argv[2], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+with open_writer(Home(Path(sys.argv[1]))) as lake:
+    replay.replay_rejections(lake, replay.Chosen(), None, lambda _: None)
+"""
 GOOD = [row("g1", amount=5), row("g2", amount=7, user="u2")]
 BAD = [row("b1", event="Kauf!", amount=3), row("b2", event="Retoure!", amount=2, user="u3")]
 
@@ -144,15 +160,17 @@ def test_a_mapping_may_be_given_and_one_that_does_not_fit_changes_nothing(till: 
     assert replay(till, given_mapping).loaded == 2
 
 
-def test_a_replay_that_breaks_off_leaves_nothing_half_done(till: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("moment", "is_committed"), [("find_outcome", False), ("write_progress", False), ("forget_outcome", True)]
+)
+def test_a_replay_that_is_killed_is_done_whole_or_not_at_all(till: Home, moment: str, is_committed: bool) -> None:
     fix(till)
     kept = contents(till, EVERYTHING)
-    with monkeypatch.context() as patch:
-        patch.setattr("flows.replay.write_progress", lambda *_: 1 // 0)
-        with pytest.raises(ZeroDivisionError):
-            replay(till)
-    assert contents(till, EVERYTHING) == kept
-    assert replay(till).loaded == 2
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(till.root), moment], cwd=ROOT, timeout=300, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (contents(till, EVERYTHING) == kept) != is_committed
+    assert replay(till).loaded == (0 if is_committed else 2)
+    assert one(till, "SELECT COUNT(*) FROM interactions") == 4
     assert_conserved(till)
 
 

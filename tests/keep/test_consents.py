@@ -150,3 +150,46 @@ def test_a_denial_of_all_purposes_beside_grants_comes_before_them() -> None:
         ("ads", "granted", AT),
     ]
     assert stated([{"purpose": "*", "status": "denied"}])[0][-1] == AT
+
+
+def test_each_word_of_a_status_is_kept_with_the_time_at_which_it_expires() -> None:
+    words = ["granted", "implied", "denied", "withdrawn", "expired"]
+    until = (AT + timedelta(days=30)).isoformat()
+    said = [{"purpose": word, "status": word, "expires_at": until} for word in words]
+    con = memory_lake()
+    listed = json.dumps({"consents": said})
+    step(con, [event("e1", event_name="consent_stated", properties=listed)])
+    assert cells(con, "consents", "status", "expires_at", "is_explicit") == [
+        (word, AT + timedelta(days=30), word != "implied") for word in sorted(words)
+    ]
+
+
+@pytest.mark.parametrize("until", ["soon", "infinity", ""])
+def test_a_time_of_expiry_that_is_none_is_never(until: str) -> None:
+    con = memory_lake()
+    listed = json.dumps({"consents": [{"status": "granted", "expires_at": until}]})
+    step(con, [event("e1", event_name="consent_stated", properties=listed)])
+    assert cells(con, "consents", "expires_at") == [(None,)]
+
+
+def test_what_events_repeat_and_what_says_so_of_itself_is_not_explicit() -> None:
+    con = memory_lake()
+    marked = json.dumps([{"purpose": "ads", "status": "granted", "is_explicit": "false"}])
+    said = {"e1": ("page", REPEATED), "e2": ("consent_stated", REPEATED), "e3": ("identify", marked)}
+    step(con, [event(name, event_name=what, consents=consents) for name, (what, consents) in said.items()])
+    assert cells(con, "consents", "interaction_id", "is_explicit") == [("e1", False), ("e2", True), ("e3", False)]
+
+
+def test_one_event_may_speak_of_consent_and_of_another_legal_basis_apart() -> None:
+    found = stated([{"status": "denied"}, {"status": "granted", "legal_basis": "contract"}])
+    assert [(row[2], row[3]) for row in found] == [("denied", "objection"), ("granted", "contract")]
+
+
+def test_of_two_statements_in_one_event_an_end_beats_a_grant_and_a_withdrawal_an_end() -> None:
+    for stricter, other in (("expired", "granted"), ("withdrawn", "expired"), ("implied", "granted")):
+        assert stated([{"status": other}, {"status": stricter}])[0][2] == stricter
+
+
+def test_a_withdrawal_of_everything_beside_grants_comes_before_them() -> None:
+    found = stated([{"purpose": "*", "status": "withdrawn"}, {"purpose": "ads", "status": "granted"}])
+    assert [(row[0], row[-1]) for row in found] == [("*", AT - timedelta(microseconds=1)), ("ads", AT)]

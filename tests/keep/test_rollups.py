@@ -31,6 +31,8 @@ ITEM = st.fixed_dictionaries(
 CONSENTS = (
     '[{"purpose": "ads", "channel": "web", "status": "granted"}]',
     '[{"purpose": "ads", "channel": "web", "status": "denied"}, {"purpose": "ads", "status": "denied"}]',
+    '[{"purpose": "ads", "status": "granted", "expires_at": "2025-06-01", "legal_basis": "contract"}]',
+    '[{"purpose": "*", "status": "expired"}, {"purpose": "ads", "status": "implied"}]',
 )
 SAID = st.fixed_dictionaries(
     {

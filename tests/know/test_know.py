@@ -13,6 +13,7 @@ from pipelines.know.profiles import add_missing_columns, missing_columns
 from pipelines.know.trait import Trait
 from pipelines.know.traits import trait_columns, traits, unique_columns
 from schemas.discovery import DiscoveryError
+from schemas.vocabulary import COMPANY_TURNS, SERVICE_EVENTS
 from tests.know.worlds import (
     AS_OF,
     World,
@@ -212,6 +213,24 @@ def test_a_customer_without_an_interaction_before_as_of_has_no_profile() -> None
     con = lake_of(world())
     assert know(con, run_at(at("2017-05-15")), None).total == 1
     assert con.execute("SELECT DISTINCT customer_id FROM channel_preferences").fetchall() == []
+
+
+def test_a_customer_is_seen_where_he_takes_part_and_not_where_the_company_acts_alone() -> None:
+    both = [
+        {
+            "identities": [identity(BERT)],
+            "daily_activity": [
+                activity(BERT, "2017-03-01"),
+                *(activity(BERT, day, name) for day in ("2017-01-01", "2017-06-01") for name in names),
+            ],
+        }
+        for names in (COMPANY_TURNS, SERVICE_EVENTS)
+    ]
+    turns, service = (lake_of(world) for world in both)
+    for con in (turns, service):
+        know(con, run_at(), None)
+    seen = [(profile(con, BERT)["first_seen_at"], profile(con, BERT)["last_seen_at"]) for con in (turns, service)]
+    assert seen == [(at("2017-03-01"), at("2017-03-01")), (at("2017-01-01"), at("2017-06-01"))]
 
 
 def test_the_anchor_is_the_best_kind_then_the_earliest_seen_then_the_smallest() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -16,15 +17,18 @@ from flows.rebuild import rebuild
 from flows.rebuild.recorded import Recorded, in_series
 from pipelines.collect.landing import LandedFile, draft_of
 from schemas.tables import tables
+from tests.catalogs import Cluster, binaries
 from tests.flows.cli import rapport
 from tests.keep.till import ingest, row, till
 from tests.laws.states import assert_conserved, contents, differences, held, one, rows, snapshot
 from tests.laws.worlds import drop, new_home, run, run_load, small_world
+from tests.warehouse.homes import data_files, referenced
 from warehouse import open_lake
 from warehouse.compare import STATE
 from warehouse.errors import RapportError
 from warehouse.home import Home
 from warehouse.lake import open_writer
+from warehouse.maintain import remove_files
 
 SEED = 3
 
@@ -171,6 +175,7 @@ def test_a_trial_compares_and_changes_nothing(till_home: Home) -> None:
     assert not list(till_home.staging.iterdir())
 
 
+@pytest.mark.long
 def test_in_bounded_series_the_same_comes_out_and_what_waits_goes_on_waiting(
     till_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +186,7 @@ def test_in_bounded_series_the_same_comes_out_and_what_waits_goes_on_waiting(
     assert run(till_home).counts.loaded == 1
 
 
+@pytest.mark.long
 def test_identities_and_profiles_that_lag_are_taken_over_as_they_are(till_home: Home) -> None:
     ingest(till_home, [row("e6", user="u6")])
     before, told = everything(till_home), list[str]()
@@ -218,6 +224,34 @@ def test_series_keep_the_files_of_one_commit_together(sizes: list[tuple[int, int
 
 def _landed(file_id: str, size: int) -> LandedFile:
     return LandedFile(file_id, "segment", "segment", "", "", "", size, None, "")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not binaries(), reason="PostgreSQL's server programs are not installed")
+def test_a_lake_whose_catalog_is_in_postgresql_is_rebuilt_in_place(postgres: Cluster, tmp_path: Path) -> None:
+    home, total = Home(tmp_path / "home"), "SELECT COUNT(*), SUM(amount) FROM orders"
+    home.prepare()
+    home.settings_file.write_text(postgres.settings(postgres.new_database()), encoding="utf-8")
+    first, second = small_world(SEED).dealt(2, Random(SEED))
+    run_load(home, first)
+    with open_lake(home.root) as reader:
+        before, right = everything(home), reader.execute(total).fetchall()
+        old = data_files(home)
+        assert rebuild(home, silent).differences == {}
+        assert everything(home) == before
+        assert old < data_files(home)  # for queries that have begun
+        lie(home, "UPDATE orders SET amount = amount + 1 WHERE order_id = (SELECT MIN(order_id) FROM orders)")
+        assert reader.execute(total).fetchall() != right
+        assert set(rebuild(home, silent).differences) >= {"orders"}
+        assert reader.execute(total).fetchall() == right
+        assert run(home).is_idle
+        run_load(home, second)
+        assert reader.execute(total).fetchall() == [(one(home, "SELECT COUNT(*) FROM orders"), ANY)]
+    assert rebuild(home, silent).differences == {}
+    with open_writer(home) as lake:
+        remove_files(lake, grace_seconds=0)
+        assert referenced(lake) <= data_files(home)
+    assert not old & data_files(home)
 
 
 @pytest.mark.long

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from pipelines.resolve.lookup import find
+from pipelines.resolve.lookup import find, find_earlier
 from schemas.keys import key
 from tests.resolve.worlds import event, resolved
 
@@ -39,14 +39,24 @@ def lake() -> duckdb.DuckDBPyConnection:
 def test_an_identifier_is_found_as_it_was_kept(
     lake: duckdb.DuckDBPyConnection, text: str, found: list[tuple[str, str]]
 ) -> None:
-    assert find(lake, text) == found
+    assert find(lake, text, "") == found
 
 
 def test_a_value_in_another_case_does_not_match_a_kind_kept_verbatim() -> None:
     con, _ = resolved([[event(1, "user_id:Ab")]])
-    assert find(con, "ab") == []
+    assert find(con, "ab", "") == []
 
 
 def test_a_superseded_row_is_not_found() -> None:
     con, _ = resolved([[event(1, "device_id:d")], [event(2, "device_id:d", "user_id:u")]])
-    assert find(con, "d") == [("device_id:d", key("user_id", "u"))]
+    assert find(con, "d", "") == [("device_id:d", key("user_id", "u"))]
+
+
+def test_a_number_is_found_in_its_form_of_now_first_and_else_as_it_was_kept_earlier() -> None:
+    con, _ = resolved([[event(1, "phone:+49301234567"), event(2, "phone:0301234567"), event(3, "phone:0401234567")]])
+    now, before, other = (key("phone", value) for value in ("+49301234567", "0301234567", "0401234567"))
+    assert find(con, "phone:030 123-4567", "DE") == [("phone:+49301234567", now)]
+    assert find(con, "phone:040 1234567", "DE") == [("phone:0401234567", other)]
+    assert {customer for _, customer in find(con, "030 1234567", "DE")} == {now, before}
+    assert find_earlier(con, "phone:030 1234567", "DE") == [("phone:0301234567", before)]
+    assert find_earlier(con, "phone:030 1234567", "") == find_earlier(con, "030 1234567", "DE") == []

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from pipelines.resolve.resolve import resolve
 from pipelines.resolve.withdrawn import ranges_sql
 from tests.lakes import memory_lake
+from tests.resolve.rules import expected
 from tests.resolve.test_resolve import CONTESTED, IDENTIFIERS, worlds_of
 from tests.resolve.worlds import (
     Event,
     current,
     customers,
     event,
-    expected,
     expected_links,
     links,
     put,

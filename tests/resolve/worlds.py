@@ -79,6 +79,46 @@ def roll_up(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def act(
+    con: duckdb.DuckDBPyConnection,
+    commit_seq: int,
+    what: str,
+    *identifiers: str,
+    since: int | None = None,
+    until: int | None = None,
+) -> None:
+    """Somebody acts in commit `commit_seq`; `since` and `until` are days after `START`."""
+    left, right = (*sorted(identifiers), None)[:2]
+    bounds = [None if day is None else START + timedelta(days=day) for day in (since, until)]
+    acted_at = run_of(commit_seq).started_at
+    con.execute(
+        "INSERT INTO identity_acts BY NAME SELECT ? AS act_id, ? AS act, ? AS left_identifier, ? AS right_identifier, "
+        "?::TIMESTAMPTZ AS valid_from, ?::TIMESTAMPTZ AS valid_to, ? AS acted_at, ? AS commit_seq",
+        [key(what, *identifiers, str(commit_seq)), what, left, right, *bounds, acted_at, commit_seq],
+    )
+
+
+def propose(
+    con: duckdb.DuckDBPyConnection, commit_seq: int, one: str, other: str, probability: float, version: str = "1"
+) -> None:
+    """A model scores a pair in commit `commit_seq`."""
+    con.execute(
+        "INSERT INTO identity_proposals BY NAME SELECT ? AS proposal_id, ? AS left_identifier, ? AS right_identifier, "
+        "? AS probability, 0.0 AS match_weight, '[]'::JSON AS waterfall, ? AS model_version, ? AS proposed_at, "
+        "? AS commit_seq",
+        [key(one, other, version), *sorted((one, other)), probability, version, START, commit_seq],
+    )
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, identifier: str) -> list[tuple[str, str, int | None, int | None]]:
+    """The current rows of an identifier: customer_id, relation, and from and until which day after `START`."""
+    return con.execute(
+        "SELECT customer_id, relation, date_diff('day', $start, valid_from), date_diff('day', $start, valid_to) "
+        "FROM identities WHERE known_to IS NULL AND identifier = $identifier ORDER BY valid_from NULLS FIRST",
+        {"identifier": identifier, "start": START},
+    ).fetchall()
+
+
 def resolved(
     batches: Sequence[Sequence[Event]], identity: IdentitySettings = IDENTITY
 ) -> tuple[duckdb.DuckDBPyConnection, list[ResolveReport]]:
@@ -127,32 +167,16 @@ def expected_links(events: Sequence[Event]) -> set[tuple[str, str, str, str]]:
     """What `links` must be."""
     earliest: dict[tuple[str, str, str], tuple[datetime, str]] = {}
     for found in events:
-        for at, link_id, left, right in _links(found, IDENTITY):
+        for at, link_id, left, right in links_of(found, IDENTITY):
             pair = (left, right, "alias" if found.name == "alias" else "same_event")
             earliest[pair] = min(earliest.get(pair, (at, link_id)), (at, link_id))
     return {(link_id, *pair) for pair, (_, link_id) in earliest.items()}
 
 
-def expected(events: Sequence[Event], identity: IdentitySettings = IDENTITY) -> dict[str, tuple[str, datetime]]:
-    """What `current` must be: one greedy pass over all evidence in the order (occurred_at, link_id)."""
-    first_seen: dict[str, datetime] = {}
-    for found in events:
-        for identifier in _unblocked(found, identity):
-            first_seen[identifier] = min(first_seen.get(identifier, found.occurred_at), found.occurred_at)
-    groups = {identifier: frozenset([identifier]) for identifier in first_seen}
-    for _, _, left, right in sorted(link for found in events for link in _links(found, identity)):
-        union = groups[left] | groups[right]
-        if all(_count(union, kind) <= 1 for kind in identity.account_kinds):
-            groups.update(dict.fromkeys(union, union))
-    return {
-        identifier: (_customer_id(group, first_seen, identity), first_seen[identifier])
-        for identifier, group in groups.items()
-    }
-
-
-def _links(found: Event, identity: IdentitySettings) -> list[tuple[datetime, str, str, str]]:
-    identifiers = _unblocked(found, identity)
-    centre = _anchor(found, identity)
+def links_of(found: Event, identity: IdentitySettings) -> list[tuple[datetime, str, str, str]]:
+    """What an event ties: time, link_id, both identifiers."""
+    identifiers = unblocked(found, identity)
+    centre = anchor_of(found, identity)
     rule = "alias" if found.name == "alias" else "same_event"
     links = []
     for identifier in identifiers - {centre}:
@@ -161,27 +185,18 @@ def _links(found: Event, identity: IdentitySettings) -> list[tuple[datetime, str
     return links
 
 
-def _anchor(found: Event, identity: IdentitySettings) -> str | None:
-    return anchor([_parts(identifier) for identifier in _unblocked(found, identity)], identity.priorities)
+def anchor_of(found: Event, identity: IdentitySettings) -> str | None:
+    """The anchor of an event."""
+    return anchor([parts(identifier) for identifier in unblocked(found, identity)], identity.priorities)
 
 
-def _unblocked(found: Event, identity: IdentitySettings) -> set[str]:
-    return {i for i in found.identifiers if not is_blocked(_parts(i)[1], identity.blocked_values)}
+def unblocked(found: Event, identity: IdentitySettings) -> set[str]:
+    """The identifiers of an event that are somebody's."""
+    return {i for i in found.identifiers if not is_blocked(parts(i)[1], identity.blocked_values)}
 
 
-def _customer_id(group: frozenset[str], first_seen: dict[str, datetime], identity: IdentitySettings) -> str:
-    def rank(identifier: str) -> tuple[int, datetime, str, str]:
-        kind, value = _parts(identifier)
-        return (-identity.priority(kind), first_seen[identifier], value, kind)
-
-    return key(*_parts(min(group, key=rank)))
-
-
-def _count(group: Iterable[str], kind: str) -> int:
-    return sum(_parts(identifier)[0] == kind for identifier in group)
-
-
-def _parts(identifier: str) -> tuple[str, str]:
+def parts(identifier: str) -> tuple[str, str]:
+    """Kind and value."""
     parts = split_identifier(identifier)
     assert parts is not None
     return parts
@@ -202,8 +217,8 @@ def _row(found: Event, commit_seq: int) -> dict[str, Any]:
         "ingested_at": found.occurred_at,
         "is_received_assigned": False,
         "time_basis": "occurred",
-        "identifiers": [dict(zip(("kind", "value"), _parts(i), strict=True)) for i in found.identifiers],
-        "anchor": _anchor(found, IDENTITY),
+        "identifiers": [dict(zip(("kind", "value"), parts(i), strict=True)) for i in found.identifiers],
+        "anchor": anchor_of(found, IDENTITY),
         "is_machine": False,
         "batch_id": f"batch-{commit_seq}",
         "file_id": "file",

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import identifiers as rules
+from warehouse.functions import add_functions
 
 PRIORITIES = {
     "user_id": 100,
@@ -18,6 +19,7 @@ PRIORITIES = {
 }
 BLOCKED = ("null", "N/A", "a.c", "it's")
 CON = duckdb.connect()
+add_functions(CON)
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 values = st.one_of(
@@ -39,6 +41,11 @@ values = st.one_of(
     ),
     st.text(" \t\n-+()0123456789aA@.\u00a0\u3000", max_size=8),
 )
+phone_texts = st.from_regex(
+    r"\A(tel:)?[+\uff0b]?(00|011)?[ (]?(49|1|39|7|44|52|54)?[ (]{0,2}[0891]?\)?[ /-]?[1-9\uff11]\d{3,11}"
+    r"((x|,,| ext\. ?|;ext=|#)\d{1,4})?\Z"
+)
+regions = st.sampled_from(["", "DE", "US", "IT", "MX", "AR", "RU"])
 kinds = st.sampled_from([*PRIORITIES, "other", "another"])
 pairs = st.lists(st.tuples(kinds, st.sampled_from(["1", "2", "a", "B", "\u00e9"])), max_size=4)
 
@@ -60,18 +67,19 @@ def evaluate_anchor(identifiers: list[tuple[str, str]] | None, priorities: dict[
     return row[0]
 
 
-@given(kind=kinds, value=values)
-@settings(max_examples=200, deadline=None)
-def test_normalising_gives_the_same_in_sql_and_in_python(kind: str, value: str) -> None:
-    expression = rules.normalised_sql("kind", "value")
-    assert evaluate(expression, kind=kind, value=value) == rules.normalised(kind, value)
+@given(kind=kinds, value=st.one_of(values, phone_texts), region=regions)
+@settings(max_examples=300, deadline=None)
+def test_normalising_gives_the_same_in_sql_and_in_python(kind: str, value: str, region: str) -> None:
+    bare = evaluate(rules.cleaned_sql("kind", "value"), kind=kind, value=value)
+    told = evaluate(rules.international_sql("kind", "value", region), kind=kind, value=bare)
+    assert (bare, told) == (rules.cleaned(kind, value), rules.normalised(kind, value, region))
 
 
-@given(kind=kinds, value=values)
-@settings(max_examples=200, deadline=None)
-def test_normalising_twice_changes_nothing_more(kind: str, value: str) -> None:
-    once = rules.normalised(kind, value)
-    assert rules.normalised(kind, once) == once
+@given(kind=kinds, value=st.one_of(values, phone_texts), region=regions)
+@settings(max_examples=300, deadline=None)
+def test_normalising_twice_changes_nothing_more(kind: str, value: str, region: str) -> None:
+    once = rules.normalised(kind, value, region)
+    assert rules.normalised(kind, once, region) == once
 
 
 @pytest.mark.parametrize(
@@ -79,16 +87,24 @@ def test_normalising_twice_changes_nothing_more(kind: str, value: str) -> None:
     [
         ("email", "  Ann@Example.COM\n", "ann@example.com"),
         ("phone", "+49 (151) 23-45.6/7", "+49151234567"),
+        ("phone", "+1 212 555 0010,,5", "+12125550010;ext=5"),
         ("user_id", "\tAb 1 ", "Ab 1"),
         ("device_id", "\ufeffX\u3000", "X"),
     ],
 )
 def test_each_kind_is_normalised_by_its_rule(kind: str, value: str, expected: str) -> None:
-    assert rules.normalised(kind, value) == expected
+    assert rules.normalised(kind, value, "") == expected
+
+
+def test_a_value_may_be_kept_as_it_is_now_or_as_it_was() -> None:
+    assert rules.spellings("phone", "030 1234567", "DE") == ("+49301234567", "0301234567")
+    assert rules.spellings("phone", "030 1234567", "") == ("0301234567",)
+    assert rules.spellings("email", " A@b.c", "DE") == ("a@b.c",)
 
 
 def test_a_missing_value_stays_missing() -> None:
-    assert evaluate(rules.normalised_sql("'email'", "value"), value=None) is None
+    assert evaluate(rules.cleaned_sql("'email'", "value"), value=None) is None
+    assert evaluate(rules.international_sql("'phone'", "value::VARCHAR", "DE"), value=None) is None
 
 
 @given(value=values)

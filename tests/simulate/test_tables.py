@@ -1,17 +1,24 @@
+import csv
+import io
+import json
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from tests.collect.staged import stage
 from tests.simulate.worlds import Written
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("source", ["pos", "crm"])
 def test_the_mapping_names_columns_that_the_files_have(source: str, written: Written) -> None:
     mapping, columns = written.mapping(source), set(written.rows(source)[0])
     named = [name for names in mapping["columns"].values() for name in ([names] if isinstance(names, str) else names)]
-    assert {*named, *mapping["identifiers"].values()} <= columns
+    assert {*named, *mapping["identifiers"].values(), *mapping.get("traits", {}).values()} <= columns
 
 
 @pytest.mark.parametrize(("source", "column"), [("pos", "record"), ("crm", "activity")])
@@ -61,6 +68,26 @@ def test_profiles_state_preferences_and_link_identifiers(written: Written) -> No
         assert row["preferred_channel"] == (truth["stated_channel"] or "")
         assert (row["email"], row["loyalty_number"]) == (truth["email"], truth["loyalty_id"])
         assert row["phone"] == (truth["phone"] or "")
+
+
+def test_the_mapping_reads_what_profiles_state(written: Written) -> None:
+    rows = written.rows("crm")
+    chosen = [row for row in rows if row["activity"] == "profile"][:8] + [
+        r for r in rows if r["activity"] != "profile"
+    ][:4]
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(chosen[0]))
+    table.writeheader()
+    table.writerows(chosen)
+    mapping = (ROOT / "pipelines" / "simulate" / "crm.toml").read_text(encoding="utf-8")
+    said = {row["entry_id"]: row["preferred_channel"] for row in chosen if row["preferred_channel"]}
+    found = stage("table", text.getvalue().encode(), mapping=mapping).interactions
+    assert len(found) == len(chosen)
+    traits = {row["event_id"]: json.loads(row["properties"] or "{}").get("traits") for row in found}
+    assert traits == {row["entry_id"]: None for row in chosen} | {
+        entry: {"preferred_channel": channel} for entry, channel in said.items()
+    }
+    assert said
 
 
 def test_complaints_belong_to_conflicts_mostly(written: Written) -> None:

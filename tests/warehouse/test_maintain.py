@@ -1,7 +1,6 @@
 """Upkeep of the lake's files: the same rows in fewer files, and no file goes that anyone may still open."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from tests.catalogs import on_both_catalogs
 from tests.warehouse.homes import add_profiles, files, line, note, one_commit, process, profiles, referenced
 from warehouse import maintain as upkeep
 from warehouse import open_lake, rewrite
-from warehouse.durable import sync_newer
 from warehouse.file_statistics import TableFiles, statistics
 from warehouse.home import Home
 from warehouse.lake import METADATA, Lake, open_writer
@@ -489,17 +487,6 @@ def test_readers_in_other_processes_see_no_error_and_no_mixture_over_upkeeps(hom
     found = json.loads(output)
     assert found["mixtures"] == []
     assert found["seen"] >= 2
-
-
-def test_only_files_written_since_are_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[Path] = []
-    monkeypatch.setattr("warehouse.durable.sync", synced.append)
-    old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
-    for path in (old, new):
-        path.touch()
-    os.utime(old, (0, 0))
-    sync_newer(tmp_path, datetime.now(UTC) - timedelta(seconds=60))
-    assert synced == [new, tmp_path]
 
 
 def test_readers_that_hold_no_lease_are_given_the_grace(written: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,29 @@ def test_a_kind_that_the_settings_do_not_name_has_the_lowest_priority() -> None:
     assert Settings().identity.priority("other") == 1
 
 
+def test_limits_and_periods_of_kinds_add_to_the_defaults(tmp_path: Path) -> None:
+    found = load(tmp_path, "[identity]\nlimits = { phone = 2 }\nperiods = { phone = 'year' }").identity
+    assert [found.limit(kind) for kind in ("phone", "user_id", "email")] == [2, 1, 5]
+    assert [found.period(kind) for kind in ("phone", "user_id", "anonymous_id")] == ["year", "ever", "week"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("periods = { email = 'month' }", r"periods.email must be one of ever, week, year, not 'month'"),
+        ("limits = { email = 0 }", r"limits.email must be at least 1, not 0"),
+        ("degree_limit = 0", r"degree_limit must be at least 1, not 0"),
+        ("review = 0.9999", r"review not the greater"),
+        ("accept = 1.5", r"up to 1"),
+        ("phone_region = 'de'", r"phone_region must be two capital letters of ISO 3166 such as DE, or empty, not 'de'"),
+        ("phone_region = 'XX'", r"not 'XX'"),
+    ],
+)
+def test_settings_of_identity_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RapportError, match=message):
+        load(tmp_path, f"[identity]\n{text}")
+
+
 @pytest.mark.parametrize("content", [b"currency = ", b"currency = 'USD' x", b"a = '\xff'"])
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "rapport.toml").write_bytes(content)
@@ -64,7 +87,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
     ("text", "message"),
     [
         ("curency = 'USD'", r"setting 'curency' is unknown; known are as_of, catalog, channels, collector, currency"),
-        ("[identity]\nkinds = []", r"setting \[identity\] 'kinds' is unknown; known are account_kinds"),
+        ("[identity]\nkinds = []", r"setting \[identity\] 'kinds' is unknown; known are accept, account_kinds"),
         ("[identity.decide]\nseed = 1", r"setting \[identity\] 'decide' is unknown"),
     ],
 )
@@ -86,6 +109,8 @@ def test_an_unknown_setting_is_refused_with_those_that_are_known(tmp_path: Path,
         ("rates.EUR = 'dear'", "'rates.EUR' must be a number above zero, not 'dear'"),
         ("rates.EUR = 0", "'rates.EUR' must be a number above zero, not '0'"),
         ("rates.EUR = nan", "'rates.EUR' must be a number above zero, not 'nan'"),
+        ("rates.EUR = 10000000000", "'rates.EUR' must be from 0.0000000001 to below 10,000,000,000, not '10000000000'"),
+        ("rates.EUR = '0.00000000009'", "'rates.EUR' must be from 0.0000000001 to below"),
         ("identity = 1", r"\[identity\] must be a table"),
         ("identity.priorities.email = 'high'", "'priorities.email' must be a whole number, not 'high'"),
         ("identity.blocked_values = ['x', 1]", "'blocked_values' must be a text, not 1"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from schemas.keys import key
 from schemas.tables import tables
 from warehouse.views import VIEWS
 
@@ -51,10 +52,33 @@ def test_a_row_is_shown_once_with_the_customer_of_now_and_also_without_one(
     assert found == [("0", "new"), ("1", "other"), ("2", None), ("3", None)]
 
 
+def test_a_row_is_its_customers_of_that_day(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, "identities", identifier="device_id:d", customer_id="one", valid_to="2018-01-02")
+    fill(con, "identities", identifier="device_id:d", customer_id="two", valid_from="2018-01-02")
+    for number, moment in enumerate(["2018-01-01T23:59:59", "2018-01-02T00:00:00"]):
+        fill(con, "interactions", interaction_id=str(number), anchor="device_id:d", occurred_at=moment)
+    found = con.execute("SELECT interaction_id, customer_id FROM customer_interactions ORDER BY ALL").fetchall()
+    assert found == [("0", "one"), ("1", "two")]
+
+
+def test_an_earlier_customer_is_found_under_the_id_that_its_anchor_has_now(con: duckdb.DuckDBPyConnection) -> None:
+    mail = {"identifier": "email:x", "kind": "email", "value": "x"}
+    device = {"identifier": "device_id:d", "kind": "device_id", "value": "d"}
+    former, account = key("email", "x"), key("user_id", "u")
+    for found in (mail, device):
+        fill(con, "identities", **found, customer_id=former, known_to="2018-01-02")
+    fill(con, "identities", **mail, customer_id=account)
+    fill(con, "identities", **device, customer_id="other")
+    assert con.execute("FROM customer_redirects").fetchall() == [(former, account)]
+
+
 def test_the_latest_decision_is_the_newest_as_of_then_the_newest_commit(con: duckdb.DuckDBPyConnection) -> None:
     rows = [("a", "2018-01-01", 9), ("b", "2018-01-02", 1), ("c", "2018-01-02", 2), ("d", "2018-01-02", 2)]
     for decision, as_of, commit in rows:
         fill(con, "decisions", decision_id=decision, customer_id="x", decided_as_of=as_of, commit_seq=commit)
     fill(con, "decisions", decision_id="e", customer_id="y", decided_as_of="2017-01-01", commit_seq=1)
+    fill(con, "decisions", decision_id="f", customer_id="gone", decided_as_of="2018-01-02", commit_seq=2)
+    for customer in ("x", "y"):
+        fill(con, "profiles", customer_id=customer)
     found = con.execute("SELECT customer_id, decision_id FROM latest_decisions ORDER BY ALL").fetchall()
     assert found == [("x", "c"), ("y", "e")]

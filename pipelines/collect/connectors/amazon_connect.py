@@ -1,7 +1,8 @@
 """Amazon Connect's contact records, delivered at least once and again with each change.
 
-Source: Amazon Connect Administrator Guide, "Contact records data model". Connect sends them through Kinesis or
-Firehose: let the stream end each record with a newline. Nothing is signed.
+Source: Amazon Connect Administrator Guide, "Contact records data model"; API Reference, "Contact" (InitiationMethod,
+AnsweringMachineDetectionStatus). Connect sends them through Kinesis or Firehose: let the stream end each record with a
+newline. Nothing is signed.
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
@@ -43,15 +44,22 @@ _FORMAT = JsonFormat(
 )
 _CHANNELS = {"VOICE": "call", "CHAT": "chat", "TASK": "task", "EMAIL": "email"}
 _SUBTYPES = {"connect:SMS": "sms", "connect:WhatsApp": "whatsapp"}
-# The company began these; a callback was asked for by the customer. `API` begins a chat for a customer, a call for us.
+# The company began these; a callback was asked for by the customer. `API` begins a chat for a customer, a call for us;
+# `FLOW` an e-mail that a flow sends.
 _OUTBOUND = ("OUTBOUND", "CALLBACK", "EXTERNAL_OUTBOUND", "AGENT_REPLY", "CAMPAIGN")
+# What detection hears: a number that cannot be reached, or nobody who takes the call; a voice box or a fax that does.
+_UNREACHED = ("SIT_TONE_DETECTED", "SIT_TONE_BUSY", "SIT_TONE_INVALID_NUMBER", "AMD_UNANSWERED")
+_MACHINES = ("VOICEMAIL_BEEP", "VOICEMAIL_NO_BEEP", "FAX_MACHINE_DETECTED")
 
 
 def _is_there(value: str) -> str:
     return f"COALESCE({first_sql(value)} = '{{', FALSE)"
 
 
-_VOICEMAIL = "COALESCE(starts_with(r.AnsweringMachineDetectionStatus, 'VOICEMAIL'), FALSE)"
+def _is_heard(statuses: tuple[str, ...]) -> str:
+    return f"COALESCE(r.AnsweringMachineDetectionStatus IN ({', '.join(map(literal, statuses))}), FALSE)"
+
+
 # Microseconds: with and without a fraction, the texts of two times do not sort as the times do.
 _VERSION = "epoch_us(TRY_CAST(r.LastUpdateTimestamp AS TIMESTAMPTZ))::VARCHAR"
 _RECORDS = f"""
@@ -62,8 +70,9 @@ _RECORDS = f"""
             END AS known_channel,
             upper(r.InitiationMethod) AS method,
             COALESCE(method IN ({", ".join(map(literal, _OUTBOUND))}) OR known_channel = 'task'
-                OR (method = 'API' AND known_channel = 'call'), FALSE) AS is_outbound,
-            nullif(r.ConnectedToSystemTimestamp, '') IS NOT NULL AS is_connected
+                OR (method = 'API' AND known_channel = 'call') OR (method = 'FLOW' AND known_channel = 'email'), FALSE)
+                AS is_outbound,
+            nullif(r.ConnectedToSystemTimestamp, '') IS NOT NULL AND NOT {_is_heard(_UNREACHED)} AS is_connected
         FROM records
     )
     SELECT *, CASE
@@ -110,7 +119,7 @@ _PLAN = Plan(
         ("'email'", "CASE WHEN customer.Type = 'EMAIL_ADDRESS' THEN customer.Address END"),
         *((literal(kind), f"a.{kind}") for kind in _ID_KINDS),
     ),
-    is_machine=_VOICEMAIL,
+    is_machine=_is_heard(_MACHINES),
     checks=(
         Check(
             "missing_event_id",

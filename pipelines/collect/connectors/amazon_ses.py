@@ -120,7 +120,9 @@ _DELIVERY = f"""CASE WHEN mail_moment IS NULL
 END"""
 _EVENT_ID = hashed_id_sql(
     "mail_kind",
-    'COALESCE(n.mail."messageId", COALESCE(whole, record))',
+    # However the record is spaced: it has no id of its own.
+    'COALESCE(n.mail."messageId", CASE WHEN r IS NOT NULL THEN '
+    "json_merge_patch('{}', COALESCE(whole, record))::VARCHAR END)",
     "mail_address",
     "mail_moment",
     "n.click.link",
@@ -172,7 +174,7 @@ _PLAN = _plan()
 
 
 def record(request: Request) -> bytes:
-    """The message as it came; of a received mail what its raw text says, the message opened. Raises Refused."""
+    """The message as it came; of a received mail what its raw text says, the message opened. Raises RefusedError."""
     text = json_record(request)
     payload = json.loads(text)
     message = _opened(payload) if isinstance(payload, dict) else {}

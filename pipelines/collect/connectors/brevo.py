@@ -3,7 +3,6 @@
 Source: Brevo, Transactional webhooks, Marketing webhooks, Inbound parse webhooks, Secure webhook calls.
 """
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import first_text_sql
 from pipelines.collect.mail_checks import BEARER, token_or_basic
@@ -13,7 +12,7 @@ from pipelines.collect.mail_plan import (
     MailRecord,
     hashed_id_sql,
     json_text_sql,
-    mail_plan,
+    mail_connector,
     object_header_sql,
     rest_of_sql,
 )
@@ -95,13 +94,11 @@ _SAID = MailRecord(
     texts=("r.link", 'r."MessageId"'),
     objects=('r."From"', 'r."Headers"'),
 )
-_PLAN = mail_plan("brevo", _FORMAT, _SAID)
 
-CONNECTOR = Connector(
-    doc="Brevo: transactional and marketing webhooks, single or batched, and inbound mail",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
-    webhook=Webhook(secrets=(), check=token_or_basic(BEARER)),
+CONNECTOR = mail_connector(
+    "brevo",
+    "Brevo: transactional and marketing webhooks, single or batched, and inbound mail",
+    _FORMAT,
+    _SAID,
+    webhook=Webhook(secrets=("auth_token",), check=token_or_basic(BEARER), or_basic=True),
 )

@@ -6,20 +6,12 @@ Source: LiveChat Agent Chat API (`thread.events`), Olark Webhooks (`items`), the
 
 from dataclasses import replace
 
+from pipelines.collect import json_records
 from pipelines.collect.connector import Check, Connector, Field, Plan
 from pipelines.collect.conversation import TIME, speaker_fields, turn_name_sql
 from pipelines.collect.json_parts import Parts
-from pipelines.collect.json_records import (
-    JsonFormat,
-    first_sql,
-    is_nested_sql,
-    is_object_sql,
-    joined_sql,
-    members_sql,
-    rest_sql,
-)
 from pipelines.collect.signatures import BASIC, basic
-from pipelines.collect.webhook import Refused, Request, Webhook, form_fields, json_record
+from pipelines.collect.webhook import RefusedError, Request, Webhook, form_fields, json_record
 from schemas.table import literal
 
 _TURNS = ("turns", "messages", "original", "items", "events", "thread.events")
@@ -65,7 +57,7 @@ _CONVERSATION = {
 }
 _SCENARIO = {"personal": "JSON", "order": "JSON"}
 _PERSONS = ("customer", "visitor", "personal")
-_FORMAT = JsonFormat(
+_FORMAT = json_records.JsonFormat(
     known=_KNOWN,
     nested={
         "w": ("whole", _CONVERSATION),
@@ -96,7 +88,7 @@ _SPEAKER = " ".join(
 # LiveChat says once for each conversation which of its users is the customer.
 _USERS = """CASE WHEN first_character = '[' THEN
     from_json(w.users, '[{"id":"VARCHAR","type":"VARCHAR","email":"VARCHAR"}]') END""".replace(
-    "first_character", first_sql("w.users")
+    "first_character", json_records.first_sql("w.users")
 )
 
 
@@ -144,8 +136,8 @@ _PLAN = Plan(
         "contact_id": Field("conversation_id"),
         "text": Field("said"),
         "properties": Field(
-            joined_sql(
-                members_sql(rest_sql(_KNOWN, _KEPT)),
+            json_records.joined_sql(
+                json_records.members_sql(json_records.rest_sql(_KNOWN, _KEPT)),
                 # What the conversation says besides stands once, in its first turn.
                 "CASE WHEN part_no = 0 THEN '\"conversation\":' || whole END",
             )
@@ -175,12 +167,14 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            "NOT (" + " AND ".join(is_object_sql(v) for v in ("w.customer", "w.visitor", "w.scenario")) + ")",
+            "NOT ("
+            + " AND ".join(json_records.is_object_sql(v) for v in ("w.customer", "w.visitor", "w.scenario"))
+            + ")",
             "'customer', 'visitor' or 'scenario' of the conversation is not an object; send what describes it",
         ),
         Check(
             "wrong_type_text",
-            is_nested_sql(
+            json_records.is_nested_sql(
                 [*(f"r.{n}" for n in _KNOWN), *(f"w.{n}" for n, kind in _CONVERSATION.items() if kind == "VARCHAR")]
             ),
             "an id, a time or what was said is an object or array; send it as text",
@@ -195,12 +189,12 @@ _PLAN = Plan(
 
 
 def record(request: Request) -> bytes:
-    """The conversation as JSON: the body, or the field `data` of a form, as Olark sends it. Raises Refused."""
+    """The conversation as JSON: the body, or the field `data` of a form, as Olark sends it. Raises RefusedError."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return json_record(request)
     data = form_fields(request).get("data")
     if not isinstance(data, str):
-        raise Refused(400, "the form has no field 'data', or several")
+        raise RefusedError(400, "the form has no field 'data', or several")
     return json_record(replace(request, body=data.encode()))
 
 

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0: structured and batched JSON, and binary mode, whose attributes are headers of the request.
+"""CloudEvents 1.0: structured and batched JSON. The collector lands binary mode as the structured event that it is.
 
 Source: CloudEvents 1.0, Core specification; JSON Event Format; HTTP Protocol Binding.
 """
@@ -33,19 +33,9 @@ _DATA = {
     "products": "JSON",
     "consents": "JSON",
 }
-_IS_BINARY = "COALESCE(request_headers ->> '$.\"ce-id\"', request_headers ->> '$.\"ce-type\"') IS NOT NULL"
-
-
-def _attribute(name: str) -> str:
-    """A context attribute: a header in binary mode, else a member of the event."""
-    header = f"request_headers ->> '$.\"ce-{name}\"'"
-    return f"CASE WHEN {_IS_BINARY} THEN url_decode({header}) ELSE r.{name} END"
-
-
 _BASE64 = "TRY(decode(from_base64(r.data_base64)))"
 # Data in Base64 are read if they are JSON.
 _PAYLOAD = f"""CASE
-    WHEN {_IS_BINARY} THEN record::JSON
     WHEN r.data_base64 IS NOT NULL THEN CASE WHEN json_valid({_BASE64}) THEN ({_BASE64})::JSON END
     ELSE r.data
 END"""
@@ -54,7 +44,7 @@ _FORMAT = JsonFormat(known=_KNOWN)
 # com.example.order.completed.v2 is order_completed: neither the owner's domain nor the version says what happened.
 _REVERSED_DOMAIN = literal(r"^(com|org|net|io|dev|eu|de|at|ch|uk|fr|nl|it|es|us)\.[^.]+\.")
 _VERSION = literal(r"[./_-]v[0-9]+(\.[0-9]+)*$")
-_KIND = f"regexp_replace(regexp_replace(ce.type, {_VERSION}, ''), {_REVERSED_DOMAIN}, '')"
+_KIND = f"regexp_replace(regexp_replace(r.type, {_VERSION}, ''), {_REVERSED_DOMAIN}, '')"
 _FROM_COMPANY = "event_name IN ({})".format(
     ", ".join(map(literal, contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS)))
 )
@@ -81,9 +71,7 @@ _BAD_PRODUCTS = f"""{first_sql("d.products")} NOT IN ('[', 'n') OR len(list_filt
     OR (product.price IS NOT NULL AND {_AMOUNT} IS NULL))) > 0"""
 
 # The members of the data at the top; all else that the event says beside them.
-_ATTRIBUTES_SAID = (
-    f"CASE WHEN {_IS_BINARY} THEN request_headers ELSE {rest_sql({'data': 'JSON', 'time': 'VARCHAR'})} END"
-)
+_ATTRIBUTES_SAID = rest_sql({"data": "JSON", "time": "VARCHAR"})
 _PROPERTIES = joined_sql(
     members_sql("payload"),
     f"CASE WHEN {first_sql('payload')} <> '{{' THEN '\"data\":' || payload::VARCHAR END",
@@ -91,10 +79,7 @@ _PROPERTIES = joined_sql(
 )
 _RECORDS = f"""
     WITH records AS ({_FORMAT.records_sql()}),
-    attributed AS (
-        SELECT *, {_PAYLOAD} AS payload, {{{", ".join(f"'{name}': {_attribute(name)}" for name in _ATTRIBUTES)}}} AS ce
-        FROM records
-    ),
+    attributed AS (SELECT *, {_PAYLOAD} AS payload FROM records),
     kinds AS (
         SELECT *, {_KIND} AS kind,
             from_json(CASE WHEN {first_sql("payload")} = '{{' THEN payload END, {literal(json.dumps(_DATA))}) AS d
@@ -104,18 +89,15 @@ _RECORDS = f"""
     FROM kinds
 """
 
-# In binary mode an array is the data of one event; each of its members is a record.
-_PLACE = f"CASE WHEN {_IS_BINARY} AND element > 0 THEN element::VARCHAR ELSE '' END"
-
 _PLAN = Plan(
     records=_RECORDS,
     fields={
-        "event_id": Field(f"CASE WHEN ce.id <> '' THEN {key_sql('ce.source', 'ce.id')} || {_PLACE} END"),
+        "event_id": Field(f"CASE WHEN r.id <> '' THEN {key_sql('r.source', 'r.id')} END"),
         "event_name": Field("event_name"),
         "channel": Field(_CHANNEL),
         "direction": Field(f"CASE WHEN {_FROM_COMPANY} THEN 'outbound' ELSE 'inbound' END"),
         "initiator": Field(f"CASE WHEN {_FROM_COMPANY} THEN 'company' ELSE 'customer' END"),
-        "occurred_at": Field("ce.time"),
+        "occurred_at": Field("r.time"),
         "received_at": Field("request_received_at"),
         "currency": Field("upper(d.currency)"),
         "contact_id": Field("COALESCE(nullif(d.contact_id, ''), d.message_id)"),
@@ -127,24 +109,24 @@ _PLAN = Plan(
             (f"'{kind}'", f"COALESCE({', '.join(f'd.{name}' for name in names)})")
             for kind, names in _IDENTIFIERS.items()
         ),
-        (f"regexp_extract(ce.subject, {_SUBJECT}, 1)", f"nullif(regexp_extract(ce.subject, {_SUBJECT}, 2), '')"),
+        (f"regexp_extract(r.subject, {_SUBJECT}, 1)", f"nullif(regexp_extract(r.subject, {_SUBJECT}, 2), '')"),
     ),
     items=f"CASE WHEN d.products IS NOT NULL THEN list_transform({_PRODUCTS}, lambda product: {_ITEM}) END",
     consents=f"CASE WHEN {first_sql('d.consents')} = '[' THEN d.consents END",
     checks=(
         Check(
             "unknown_specversion",
-            "COALESCE(ce.specversion, '') NOT LIKE '1.%'",
+            "COALESCE(r.specversion, '') NOT LIKE '1.%'",
             "'specversion' is not 1.0; send an event of CloudEvents 1.0",
         ),
-        Check("missing_event_id", "COALESCE(ce.id, '') = ''", "'id' is missing; the sender must set it"),
-        Check("missing_source", "COALESCE(ce.source, '') = ''", "'source' is missing; the sender must set it"),
+        Check("missing_event_id", "COALESCE(r.id, '') = ''", "'id' is missing; the sender must set it"),
+        Check("missing_source", "COALESCE(r.source, '') = ''", "'source' is missing; the sender must set it"),
         Check(
-            "missing_event_name", "COALESCE(ce.type, '') = ''", "'type' is missing; the sender must name what happened"
+            "missing_event_name", "COALESCE(r.type, '') = ''", "'type' is missing; the sender must name what happened"
         ),
         Check(
             "wrong_type_text",
-            is_nested_sql([*(f"ce.{name}" for name in _ATTRIBUTES), *(f"d.{name}" for name in _SAID_AS_TEXT)]),
+            is_nested_sql([*(f"r.{name}" for name in _ATTRIBUTES), *(f"d.{name}" for name in _SAID_AS_TEXT)]),
             "an attribute, an id or a name is an object or array; send it as text",
         ),
         Check(
@@ -161,7 +143,7 @@ _PLAN = Plan(
 )
 
 CONNECTOR = Connector(
-    doc="CloudEvents 1.0: structured, batched and (in the collector's envelope) binary",
+    doc="CloudEvents 1.0: structured and batched; binary ones as the collector lands them",
     channels=CHANNELS,
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,

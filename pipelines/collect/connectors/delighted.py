@@ -1,11 +1,12 @@
-"""Delighted: webhooks and exports of survey responses (NPS and others) and of unsubscribes.
+"""Delighted: webhooks and exports of survey responses (NPS and others), of unsubscribes and of bounces.
 
-Source: Delighted, API documentation: Webhooks, Listing survey responses, Listing unsubscribed people.
+Source: Delighted, API documentation: Webhooks (the signature is the HMAC of the body under the API key), Listing survey
+responses, Listing unsubscribed people, Listing bounced people.
 """
 
 from pipelines.collect.connector import EPOCH_SECONDS, Check, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, first_sql, is_nested_sql, rest_sql
-from pipelines.collect.signatures import hmac_hex
+from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, rest_sql
+from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
 
@@ -21,6 +22,7 @@ _DATA = {
     "created_at": "VARCHAR",
     "updated_at": "VARCHAR",
     "unsubscribed_at": "VARCHAR",
+    "bounced_at": "VARCHAR",
     "person_properties": "JSON",
 }
 _CARRIED = ("user_id", "customer_id", "campaign_id", "offer_id", "decision_id")
@@ -41,6 +43,7 @@ _NAME = """CASE
     WHEN r.event_type IN ('survey_response.created', 'survey_response.updated') THEN 'survey_answered'
     WHEN r.event_type = 'unsubscribe.created' THEN 'survey_unsubscribed'
     WHEN r.event_type IS NULL AND d.unsubscribed_at IS NOT NULL THEN 'survey_unsubscribed'
+    WHEN r.event_type IS NULL AND d.bounced_at IS NOT NULL THEN 'survey_bounced'
     WHEN r.event_type IS NULL AND d.score IS NOT NULL THEN 'survey_answered'
     ELSE 'delighted_unknown'
 END"""
@@ -53,14 +56,17 @@ _PLAN = Plan(
         # A response is one event, however often it is changed.
         "event_id": Field(
             f"CASE WHEN {_IS_ANSWER} THEN 'response:' || d.id "
-            f"ELSE COALESCE(nullif(r.event_id, ''), {key_sql('event_name', 'record')}) END"
+            f"ELSE COALESCE(nullif(r.event_id, ''), {key_sql('event_name', CONTENT)}) END"
         ),
         "source_version": Field(f"CASE WHEN {_IS_ANSWER} THEN d.updated_at END"),
         "event_name": Field("event_name"),
         "channel": Field("'survey'"),
-        "direction": Field("'inbound'"),
-        "initiator": Field("'customer'"),
-        "occurred_at": Field(f"CASE WHEN {_IS_ANSWER} THEN d.created_at ELSE d.unsubscribed_at END", EPOCH_SECONDS),
+        "direction": Field("CASE event_name WHEN 'survey_bounced' THEN 'outbound' ELSE 'inbound' END"),
+        "initiator": Field("CASE event_name WHEN 'survey_bounced' THEN 'company' ELSE 'customer' END"),
+        "occurred_at": Field(
+            f"CASE WHEN {_IS_ANSWER} THEN d.created_at ELSE COALESCE(d.unsubscribed_at, d.bounced_at) END",
+            EPOCH_SECONDS,
+        ),
         "received_at": Field("request_received_at"),
         "campaign_id": Field("own.campaign_id"),
         "offer_id": Field("own.offer_id"),
@@ -89,10 +95,10 @@ _PLAN = Plan(
 )
 
 CONNECTOR = Connector(
-    doc="Delighted's webhooks and exports: survey responses, unsubscribes",
+    doc="Delighted's webhooks and exports: survey responses, unsubscribes, bounces",
     channels=("survey",),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
     records=_FORMAT,
-    webhook=Webhook(secrets=("secret",), check=hmac_hex("x-delighted-webhook-signature", prefix="sha256=")),
+    webhook=Webhook(secrets=("secret",), check=hmac_in("x-delighted-webhook-signature", prefix="sha256=")),
 )

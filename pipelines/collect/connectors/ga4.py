@@ -10,6 +10,7 @@ from dataclasses import replace
 from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
 from pipelines.collect.consent import listed_sql, statement_sql
 from pipelines.collect.json_records import (
+    CONTENT,
     JsonFormat,
     first_sql,
     is_nested_sql,
@@ -124,7 +125,7 @@ _ID = key_sql(
         )
     )
 )  # fmt: skip
-_EVENT_ID = f"CASE WHEN is_user THEN {key_sql('record::VARCHAR')} ELSE {_ID} END"
+_EVENT_ID = f"CASE WHEN is_user THEN {key_sql(CONTENT)} ELSE {_ID} END"
 _CHANNEL = "CASE WHEN upper(r.platform) IN ('IOS', 'ANDROID') THEN 'app' ELSE 'web' END"
 _AMOUNT = f"""COALESCE(CASE event_name WHEN 'order_completed' THEN nullif(o.purchase_revenue, '')
     WHEN 'order_refunded' THEN nullif(o.refund_value, '') END, {_parameter("value")})"""

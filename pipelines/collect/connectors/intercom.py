@@ -1,9 +1,10 @@
-"""Intercom: webhook topics of conversations and contacts, and exports of conversations as JSON.
+"""Intercom: webhook topics of conversations, contacts, tickets, calls and outbound messages; exports of conversations.
 
-Source: Intercom Developer Docs, "Webhook Topics", "Webhook Notification Object" (signed notifications),
-"Conversations", "Conversation parts", "Contacts".
+Source: Intercom Developer Docs, "Webhook Topics", "Webhook Notification Object" (X-Hub-Signature), "Content Stat
+notification object", "Conversations", "Conversation parts", "Contacts", "Tickets", "Calls".
 """
 
+from pipelines.collect import intercom_topics as topics
 from pipelines.collect.connector import Check, Connector, Field, Plan
 from pipelines.collect.conversation import TIME, cases_sql, speaker_fields, turn_name_sql
 from pipelines.collect.json_parts import Parts
@@ -16,7 +17,8 @@ from pipelines.collect.json_records import (
     members_sql,
     rest_sql,
 )
-from pipelines.collect.signatures import hmac_hex
+from pipelines.collect.naming import snake_sql
+from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Answer, Request, Secrets, Webhook
 from schemas.table import literal
 
@@ -51,8 +53,15 @@ _ITEM = {
     "contacts": "JSON",
     "contact": "JSON",
     "conversation_rating": "JSON",
+    "content_stat": "JSON",
+    "ticket": "JSON",
+    "ticket_part": "JSON",
+    "ticket_parts": "JSON",
+    "contact_id": "VARCHAR",
+    "direction": "VARCHAR",
 }
 _PERSON = {"type": "VARCHAR", "id": "VARCHAR", "user_id": "VARCHAR", "external_id": "VARCHAR", "email": "VARCHAR"}
+_LAST_PART = "json_extract(COALESCE(item['ticket_parts'], ticket['ticket_parts']), '$.ticket_parts[#-1]')"
 _SOURCES = ("source", "data.item.source")
 _PARTS = ("conversation_parts.conversation_parts", "data.item.conversation_parts.conversation_parts")
 _FORMAT = JsonFormat(
@@ -69,6 +78,16 @@ _FORMAT = JsonFormat(
         "opener": ("source['author']", _PERSON),
         "rating": ("item['conversation_rating']", {"rating": "VARCHAR", "remark": "VARCHAR", "created_at": "VARCHAR"}),
         "person": ("COALESCE(item['contact'], item['user'])", _PERSON),
+        "stat": (
+            "item['content_stat']",
+            dict.fromkeys(
+                ("content_type", "stat_type", "ruleset_id", "series_id", "receipt_id"),
+                "VARCHAR",
+            ),
+        ),
+        # The ticket, unless it is the item itself, and what was last written in it.
+        "ticket": ("item['ticket']", {"id": "VARCHAR", "contacts": "JSON", "ticket_parts": "JSON"}),
+        "written": (f"COALESCE(item['ticket_part'], {_LAST_PART})", {"body": "VARCHAR", "author": "JSON"}),
     },
     batch="conversations",
     parts=Parts(
@@ -83,25 +102,12 @@ _SPEAKERS = {
     "machine": ("bot", "operator"),
 }
 _PART_NAMES = {"note": "chat_note_added", "close": "chat_ended", "open": "chat_reopened", "assignment": "chat_assigned"}
-_TOPIC_NAMES = {
-    "conversation.rating.added": "chat_rated",
-    "conversation.rating.remarked": "chat_rated",
-    "conversation.read": "chat_read",
-    "conversation.deleted": "chat_deleted",
-    "conversation.admin.closed": "chat_ended",
-    "conversation.admin.opened": "chat_reopened",
-    "conversation.admin.assigned": "chat_assigned",
-    "contact.unsubscribed": "email_unsubscribed",
-    "user.unsubscribed": "email_unsubscribed",
-    "contact.subscribed": "email_subscribed",
-}
+_OTHER_PART = f"'chat_' || nullif({snake_sql('r.part_type')}, '')"
 _CHANNELS = {
     **{name: name for name in ("email", "sms", "whatsapp", "push")},
     **dict.fromkeys(("facebook", "instagram", "twitter"), "social"),
     "phone_call": "call",
 }
-_DESCRIBES = "^(contact|user|contact[.](user|lead))[.](created|updated|added_email|email[.]updated)$"
-_BY_CUSTOMER = "^conversation[.]rating[.]|^[a-z.]+[.](signed_up|subscribed|unsubscribed)$|" + _DESCRIBES
 _ENTITIES = (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&amp;", "&"))
 
 
@@ -113,10 +119,6 @@ def _speaker_sql(kind: str) -> str:
     return f"CASE {branches} END"
 
 
-def _snake(text: str) -> str:
-    return f"nullif(trim(regexp_replace(lower({text}), '[^a-z0-9]+', '_', 'g'), '_'), '')"
-
-
 def _plain(html: str) -> str:
     """Text without tags; paragraphs and breaks become lines."""
     lines = rf"regexp_replace({html}, '(?i)<br ?/?>|</p>\s*<p[^>]*>', chr(10), 'g')"
@@ -126,7 +128,7 @@ def _plain(html: str) -> str:
     return f"trim({plain})"
 
 
-_CONTACTS = "json_extract(item.contacts, '$.contacts')"
+_CONTACTS = "json_extract(COALESCE(item.contacts, ticket.contacts), '$.contacts')"
 _LISTED = f"""CASE WHEN {first_sql(_CONTACTS)} = '[' THEN
     from_json({_CONTACTS}, '[{{"id":"VARCHAR","external_id":"VARCHAR"}}]') END"""
 _RECORDS = f"""
@@ -138,16 +140,13 @@ _RECORDS = f"""
                 ELSE 'part'
             END AS kind,
             notice.topic AS topic,
-            COALESCE(regexp_matches(topic, '^(contact|user|visitor|lead)[.]'), FALSE) AS is_about_person,
+            {topics.IS_ABOUT_PERSON} AS is_about_person,
+            {topics.STAT_CHANNEL} AS stat_channel, {topics.STAT_SIGN} AS stat_sign,
             -- A conversation of several customers does not make them one.
             {_LISTED} AS contacts, CASE WHEN len(contacts) = 1 THEN contacts[1] END AS contact,
             COALESCE(len(contacts), 0) < 2 AS is_of_one,
             {_speaker_sql("opener.type")} AS began,
-            CASE
-                WHEN kind <> 'notice' THEN {_speaker_sql("author.type")}
-                WHEN regexp_matches(topic, '{_BY_CUSTOMER}') THEN 'customer'
-                ELSE 'company'
-            END AS turn_speaker
+            CASE WHEN kind <> 'notice' THEN {_speaker_sql("author.type")} ELSE {topics.SPEAKER} END AS turn_speaker
         FROM records
     )
     SELECT *, CASE
@@ -155,10 +154,8 @@ _RECORDS = f"""
             WHEN kind = 'part' AND r.part_type = 'comment' AND turn_speaker = 'customer'
                 AND began IN ('company', 'machine') THEN 'chat_replied'
             WHEN kind = 'source' OR r.part_type = 'comment' THEN {turn_name_sql("turn_speaker")}
-            WHEN kind = 'part' THEN {cases_sql("r.part_type", _PART_NAMES, f"'chat_' || {_snake('r.part_type')}")}
-            WHEN regexp_matches(topic, '{_DESCRIBES}') THEN 'identify'
-            WHEN ends_with(topic, '.signed_up') THEN 'signed_up'
-            ELSE {cases_sql("topic", _TOPIC_NAMES, f"CASE WHEN is_about_person THEN {_snake('topic')} END")}
+            WHEN kind = 'part' THEN {cases_sql("r.part_type", _PART_NAMES, _OTHER_PART)}
+            ELSE {topics.NAME}
         END AS known_name
     FROM read
 """
@@ -183,24 +180,25 @@ _PLAN = Plan(
         ),
         "event_name": Field("COALESCE(known_name, 'intercom_unknown')"),
         "channel": Field(
-            f"""CASE
-                WHEN known_name IN ('email_unsubscribed', 'email_subscribed') THEN 'email'
-                WHEN is_about_person THEN 'web'
-                ELSE {cases_sql("source.type", _CHANNELS, "'chat'")}
-            END"""
+            f"COALESCE(CASE WHEN kind = 'notice' THEN {topics.CHANNEL} END, "
+            f"{cases_sql('source.type', _CHANNELS, literal('chat'))})"
         ),
         **speaker_fields("turn_speaker"),
         "occurred_at": Field(
-            "COALESCE(CASE kind WHEN 'notice' THEN rating.created_at WHEN 'source' THEN item.created_at END, "
-            "r.created_at)",
+            "COALESCE(CASE WHEN kind = 'source' OR stat_channel IS NOT NULL THEN item.created_at "
+            "WHEN kind = 'notice' THEN rating.created_at END, r.created_at)",
             TIME,
         ),
         "received_at": Field("request_received_at"),
-        "contact_id": Field("CASE WHEN NOT is_about_person THEN item.id END"),
+        "campaign_id": Field("COALESCE(stat.series_id, stat.ruleset_id)"),
+        "contact_id": Field(
+            "CASE WHEN stat_channel IS NOT NULL THEN 'receipt:' || stat.receipt_id "
+            "WHEN NOT is_about_person THEN COALESCE(ticket.id, item.id) END"
+        ),
         "score": Field("CASE WHEN kind = 'notice' THEN rating.rating END"),
         "text": Field(
-            f"CASE WHEN r.part_type = 'note' THEN NULL WHEN kind = 'notice' THEN rating.remark "
-            f"ELSE {_plain('r.body')} END"
+            f"CASE WHEN r.part_type = 'note' THEN NULL WHEN known_name = 'ticket_comment_added' "
+            f"THEN {_plain('written.body')} WHEN kind = 'notice' THEN rating.remark ELSE {_plain('r.body')} END"
         ),
         "properties": Field(
             joined_sql(
@@ -214,8 +212,8 @@ _PLAN = Plan(
         ("'intercom_id'", _own("id")),
         ("'user_id'", f"COALESCE({_own('external_id')}, {_own('user_id')})"),
         ("'email'", _own("email")),
-        ("'phone'", "CASE WHEN is_about_person THEN item.phone END"),
-        ("'intercom_id'", "contact.id"),
+        ("'phone'", "CASE WHEN is_about_person OR starts_with(topic, 'call.') THEN item.phone END"),
+        ("'intercom_id'", "COALESCE(contact.id, item.contact_id)"),
         ("'user_id'", "contact.external_id"),
     ),
     is_machine="COALESCE(turn_speaker = 'machine', FALSE)",
@@ -250,14 +248,14 @@ def _handshake(request: Request, _secrets: Secrets) -> Answer | None:
 
 
 CONNECTOR = Connector(
-    doc="Intercom: topics of conversations and contacts, exports of conversations; one interaction for each part",
-    channels=("chat", "web", *dict.fromkeys(_CHANNELS.values())),
+    doc="Intercom: topics of conversations, contacts, tickets, calls and outbound messages; exports of conversations",
+    channels=tuple(dict.fromkeys(("chat", "web", "ticket", *_CHANNELS.values(), *topics.CHANNELS))),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
     records=_FORMAT,
     webhook=Webhook(
         secrets=("secret",),
-        check=hmac_hex("x-hub-signature", algorithm="sha1", prefix="sha1="),
+        check=hmac_in("x-hub-signature", algorithm="sha1", prefix="sha1="),
         handshake=_handshake,
     ),
 )

@@ -1,15 +1,23 @@
 """MailerSend: activity webhooks in both versions, and inbound mail.
 
-Source: MailerSend API, Webhooks (Payload example, Security), Inbound routing.
+Source: MailerSend API, Account: Webhooks (Available events, Payload, Security), Inbound routing. In version 2 the
+recipient is the text `data.email`; in version 1 an object of `data.email`. Surveys, holds and what is about the account
+become `mailersend_unknown`.
 """
 
 import json
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import first_text_sql
-from pipelines.collect.mail_plan import MailRecord, hashed_id_sql, mail_plan, object_header_sql, rest_of_sql, tagged_sql
-from pipelines.collect.signatures import hmac_hex
+from pipelines.collect.mail_plan import (
+    MailRecord,
+    hashed_id_sql,
+    mail_connector,
+    object_header_sql,
+    rest_of_sql,
+    tagged_sql,
+)
+from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Answer, Request, Secrets, Webhook
 
 _EVENTS = {
@@ -40,13 +48,11 @@ _FORMAT = JsonFormat(
                 "text": "VARCHAR",
                 "headers": "JSON",
                 "from": "JSON",
-                # Version 2.
-                "recipient": "VARCHAR",
+                # Version 2: the address. Version 1: an object.
+                "email": "JSON",
                 "message_id": "VARCHAR",
                 "tags": "JSON",
                 "meta": "JSON",
-                # Version 1.
-                "email": "JSON",
                 "morph": "JSON",
             },
         ),
@@ -60,19 +66,18 @@ _TAGS = "from_json(COALESCE(d.tags, email.tags), '[\"VARCHAR\"]')"
 _SAID = MailRecord(
     kind="r.type",
     names=_EVENTS,
-    address="COALESCE(d.recipient, person.email)",
+    address="COALESCE(CASE WHEN json_type(d.email) = 'VARCHAR' THEN d.email ->> '$' END, person.email)",
     moment=first_text_sql(("d.created_at", "r.created_at")),
     event_id=f"COALESCE(nullif(d.id, ''), {hashed_id_sql('r.type', 'mail_moment', 'mail_address')})",
     contact_id="COALESCE(d.message_id, message.id)",
     carried=tagged_sql(_TAGS),
-    properties=rest_of_sql((), {"data": ("id", "created_at", "recipient", "message_id", "text")}),
+    properties=rest_of_sql((), {"data": ("id", "created_at", "message_id", "text")}),
     text="d.text",
     user_agent="device.user_agent",
     auto_submitted=object_header_sql("d.headers", "Auto-Submitted"),
     texts=("d.id",),
-    objects=("r.data", "d.email"),
+    objects=("r.data",),
 )
-_PLAN = mail_plan("mailersend", _FORMAT, _SAID)
 
 
 def _answer_to_test(request: Request, _secrets: Secrets) -> Answer | None:
@@ -85,11 +90,10 @@ def _answer_to_test(request: Request, _secrets: Secrets) -> Answer | None:
     return Answer(200) if is_test else None
 
 
-CONNECTOR = Connector(
-    doc="MailerSend: activity webhooks of both versions, one event per request, and inbound mail",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
-    webhook=Webhook(secrets=("secret",), check=hmac_hex("signature"), handshake=_answer_to_test),
+CONNECTOR = mail_connector(
+    "mailersend",
+    "MailerSend: activity webhooks of both versions, one event per request, and inbound mail",
+    _FORMAT,
+    _SAID,
+    webhook=Webhook(secrets=("secret",), check=hmac_in("signature"), handshake=_answer_to_test),
 )

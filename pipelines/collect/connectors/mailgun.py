@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.collect.connector import EPOCH_SECONDS, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, Structure, joined_sql, members_sql
+from pipelines.collect.json_records import CONTENT, JsonFormat, Structure, joined_sql, members_sql
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_plan, message_id_sql, rest_of_sql
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, header_list_sql, with_mail
 from pipelines.collect.signatures import basic, hmac_of, is_same
-from pipelines.collect.webhook import Refused, Request, Secrets, Webhook, form_fields, json_record
+from pipelines.collect.webhook import RefusedError, Request, Secrets, Webhook, form_fields, json_record
 from schemas.table import literal
 
 _EVENTS = {
@@ -107,10 +107,10 @@ END"""
 _DAY = "strftime(TRY(to_timestamp(TRY_CAST(COALESCE(mail_moment, s.timestamp) AS DOUBLE))), '%Y-%m-%d')"
 # Without an id, what tells the event; of one that names no message, all that it says.
 _HASHED = hashed_id_sql(
-    "mail_kind", "mail_address", f"COALESCE({_MESSAGE}, record)", "COALESCE(mail_moment, s.timestamp)", "e.url"
+    "mail_kind", "mail_address", f"COALESCE({_MESSAGE}, {CONTENT})", "COALESCE(mail_moment, s.timestamp)", "e.url"
 )
 _MAIL_ID = hashed_id_sql(
-    "mail_kind", f"COALESCE({first_text_sql(('m.message_id', _header('Message-Id')))}, record)", "e.recipient"
+    "mail_kind", f"COALESCE({first_text_sql(('m.message_id', _header('Message-Id')))}, {CONTENT})", "e.recipient"
 )
 _EVENT_ID = f"""CASE
     WHEN mail_kind = 'inbound' THEN {_MAIL_ID}
@@ -171,19 +171,19 @@ _EVENT_FIELDS = (
 def check(request: Request, secrets: Secrets) -> str:
     """The HMAC-SHA256 of timestamp and token under the webhook signing key; gives the token, which counts once.
 
-    Basic is asked for besides where the source has a username. Raises Refused.
+    Basic is asked for besides where the source has a username. Raises RefusedError.
     """
     if secrets.get("username"):
         basic(request, secrets)
     timestamp, token, signature = _signed(request)
     expected = hmac_of(secrets, "secret", (timestamp + token).encode("utf-8", "replace")).hex()
     if not is_same(signature, expected):
-        raise Refused(401, "the signature is wrong")
+        raise RefusedError(401, "the signature is wrong")
     return token
 
 
 def record(request: Request) -> bytes:
-    """An event as it came; of a form its fields, and what a raw message says in its place. Raises Refused."""
+    """An event as it came; of a form its fields, and what a raw message says in its place. Raises RefusedError."""
     if _is_json(request):
         return json_record(request)
     fields = _own_fields(form_fields(request, {"body-mime": "latin-1"}))
@@ -198,7 +198,7 @@ def _is_json(request: Request) -> bool:
 
 
 def _signed(request: Request) -> tuple[str, str, str]:
-    """Timestamp, token and signature. Raises Refused where one of them is missing."""
+    """Timestamp, token and signature. Raises RefusedError where one of them is missing."""
     if _is_json(request):
         payload = json.loads(json_record(request))
         block = payload.get("signature") if isinstance(payload, dict) else None
@@ -207,7 +207,7 @@ def _signed(request: Request) -> tuple[str, str, str]:
     found = [block.get(name) for name in _SIGNED] if isinstance(block, dict) else []
     texts = [str(value) for value in found if isinstance(value, str | int) and value != ""]
     if len(texts) != len(_SIGNED):
-        raise Refused(401, "the request has no signature with timestamp and token")
+        raise RefusedError(401, "the request has no signature with timestamp and token")
     return texts[0], texts[1], texts[2]
 
 

@@ -3,7 +3,6 @@
 Source: Mailjet, Email API guides: Event API (webhooks), Parse API.
 """
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import (
@@ -12,7 +11,7 @@ from pipelines.collect.mail_plan import (
     MailRecord,
     hashed_id_sql,
     json_text_sql,
-    mail_plan,
+    mail_connector,
     object_header_sql,
     rest_of_sql,
 )
@@ -90,13 +89,11 @@ _SAID = MailRecord(
     texts=("r.url", 'r."Recipient"'),
     objects=('r."Headers"',),
 )
-_PLAN = mail_plan("mailjet", _FORMAT, _SAID)
 
-CONNECTOR = Connector(
-    doc="Mailjet: events, in arrays or one by one, and inbound mail of the Parse API",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "mailjet",
+    "Mailjet: events, in arrays or one by one, and inbound mail of the Parse API",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(secrets=(), check=basic),
 )

@@ -1,13 +1,14 @@
 """Mailtrap: events of sending, and notices of inbound mail.
 
 Source: Mailtrap, Email Sending: Webhooks (Payload format, Webhook signature verification); Statuses and events.
+Inbound: Webhooks (a notice names inbox, message and sender; Get message gives the rest). The sample that the panel
+sends as a test has other names, and becomes `mailtrap_unknown`.
 """
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import address_sql
-from pipelines.collect.mail_plan import CARRIED, EPOCH, MailRecord, hashed_id_sql, mail_plan, rest_of_sql
-from pipelines.collect.signatures import hmac_hex
+from pipelines.collect.mail_plan import CARRIED, EPOCH, MailRecord, hashed_id_sql, mail_connector, rest_of_sql
+from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 
 _INBOUND = "inbound.message_received"
@@ -55,13 +56,11 @@ _SAID = MailRecord(
     texts=("r.event_id", "r.inbox_id", "r.url"),
     objects=("r.custom_variables",),
 )
-_PLAN = mail_plan("mailtrap", _FORMAT, _SAID)
 
-CONNECTOR = Connector(
-    doc="Mailtrap: events of sending in batches, and notices of inbound mail",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
-    webhook=Webhook(secrets=("secret",), check=hmac_hex("mailtrap-signature")),
+CONNECTOR = mail_connector(
+    "mailtrap",
+    "Mailtrap: events of sending in batches, and notices of inbound mail",
+    _FORMAT,
+    _SAID,
+    webhook=Webhook(secrets=("secret",), check=hmac_in("mailtrap-signature")),
 )

@@ -8,7 +8,6 @@ import base64
 import hmac
 import json
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import first_text_sql
 from pipelines.collect.mail_checks import answer_to_reading
@@ -17,12 +16,12 @@ from pipelines.collect.mail_plan import (
     EPOCH,
     MailRecord,
     hashed_id_sql,
-    mail_plan,
+    mail_connector,
     object_header_sql,
     rest_of_sql,
 )
 from pipelines.collect.signatures import header, is_same, secret_of
-from pipelines.collect.webhook import Answer, Refused, Request, Secrets, Webhook, form_fields
+from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook, form_fields
 
 _FIELD = "mandrill_events"
 _SIGNATURE = "x-mandrill-signature"
@@ -93,7 +92,6 @@ _SAID = MailRecord(
     texts=("r.url",),
     objects=("r.msg", "r.reject", "r.entry"),
 )
-_PLAN = mail_plan("mandrill", _FORMAT, _SAID)
 
 
 def _check(request: Request, secrets: Secrets) -> None:
@@ -105,7 +103,7 @@ def _check(request: Request, secrets: Secrets) -> None:
     signed = (secrets.get("url") or request.url) + "".join(name + _text(fields[name]) for name in sorted(fields))
     digest = hmac.digest(secret_of(secrets, "secret").encode(), signed.encode("utf-8", "surrogatepass"), "sha1")
     if not is_same(given, base64.b64encode(digest).decode()):
-        raise Refused(401, f"the signature in {_SIGNATURE} is wrong; check the setting 'url', too")
+        raise RefusedError(401, f"the signature in {_SIGNATURE} is wrong; check the setting 'url', too")
 
 
 def _text(value: str | list[str]) -> str:
@@ -113,13 +111,13 @@ def _text(value: str | list[str]) -> str:
 
 
 def _record(request: Request) -> bytes:
-    """The array of events that stands as text in the form. Raises Refused for a form without it."""
+    """The array of events that stands as text in the form. Raises RefusedError for a form without it."""
     try:
         events = json.loads(_text(form_fields(request).get(_FIELD, "")))
     except (ValueError, RecursionError) as problem:
-        raise Refused(400, f"the field {_FIELD} of the form is not JSON") from problem
+        raise RefusedError(400, f"the field {_FIELD} of the form is not JSON") from problem
     if not isinstance(events, list):
-        raise Refused(400, f"the field {_FIELD} of the form is not an array")
+        raise RefusedError(400, f"the field {_FIELD} of the form is not an array")
     return json.dumps(events).encode()
 
 
@@ -129,11 +127,10 @@ def _answer(request: Request, secrets: Secrets) -> Answer | None:
     return Answer(200) if is_trial else answer_to_reading(request, secrets)
 
 
-CONNECTOR = Connector(
-    doc="Mandrill (Mailchimp Transactional): message and sync events in arrays, and inbound mail",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "mandrill",
+    "Mandrill (Mailchimp Transactional): message and sync events in arrays, and inbound mail",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(secrets=("secret",), check=_check, record=_record, handshake=_answer),
 )

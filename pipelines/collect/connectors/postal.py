@@ -5,7 +5,6 @@ Source: Postal documentation, Webhooks (Message status events, Verifying signatu
 
 import json
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import (
@@ -13,7 +12,7 @@ from pipelines.collect.mail_plan import (
     MailRecord,
     base64_text_sql,
     hashed_id_sql,
-    mail_plan,
+    mail_connector,
     message_id_sql,
     mime_header_sql,
     rest_of_sql,
@@ -105,7 +104,6 @@ _SAID = MailRecord(
     texts=("r.uuid", "r.id", "r.rcpt_to"),
     objects=("r.payload", f"r.{MAIL}"),
 )
-_PLAN = mail_plan("postal", _FORMAT, _SAID)
 _SHA256, _SHA1 = "x-postal-signature-256", "x-postal-signature"
 _CHECKS = {_SHA256: rsa(_SHA256), _SHA1: rsa(_SHA1, algorithm="sha1")}
 
@@ -124,11 +122,10 @@ def _record(request: Request) -> bytes:
     return payload
 
 
-CONNECTOR = Connector(
-    doc="Postal: events of messages, one per request, and inbound mail as a hash or raw",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "postal",
+    "Postal: events of messages, one per request, and inbound mail as a hash or raw",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(secrets=("public_key",), check=_check, record=_record),
 )

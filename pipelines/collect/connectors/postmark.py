@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 from pipelines.collect.connector import Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, first_sql
+from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_plan, message_id_sql, rest_of_sql
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, header_list_sql, with_mail
@@ -143,7 +143,9 @@ _SAID = MailRecord(
     names=_EVENTS,
     address=f"CASE WHEN mail_kind = 'Inbound' THEN {_SENDER} ELSE {_RECIPIENT} END",
     moment=first_text_sql(f'r."{name}"' for name in _MOMENTS),
-    event_id=hashed_id_sql("mail_kind", "COALESCE(nullif(r.\"MessageID\", ''), record)", "mail_address", "mail_moment"),
+    event_id=hashed_id_sql(
+        "mail_kind", f"COALESCE(nullif(r.\"MessageID\", ''), {CONTENT})", "mail_address", "mail_moment"
+    ),
     contact_id=_MESSAGE,
     properties=_PROPERTIES,
     carried={name: f"v.{name}" for name in CARRIED},
@@ -174,7 +176,7 @@ _PLAN = _plan()
 
 
 def record(request: Request) -> bytes:
-    """The event as it came; of a mail no contents of files, for a raw message what it says. Raises Refused."""
+    """The event as it came; of a mail no contents of files, for a raw message what it says. Raises RefusedError."""
     text = json_record(request)
     payload = json.loads(text)
     if not isinstance(payload, dict) or not {"RawEmail", "Attachments"} & set(payload):

@@ -1,12 +1,12 @@
 """Resend: events of messages and contacts, and notices of inbound mail.
 
-Source: Resend, Webhooks: Event types, Verify webhook requests (Svix).
+Source: Resend, Webhooks: Event types, Verify webhook requests (Svix), email.received: the notice of a mail has neither
+its body nor its headers, which only Retrieve Received Email gives, by `email_id`.
 """
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import address_sql
-from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_plan, rest_of_sql
+from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_connector, rest_of_sql
 from pipelines.collect.signatures import standard_webhooks
 from pipelines.collect.webhook import Webhook
 
@@ -74,13 +74,11 @@ _SAID = MailRecord(
     texts=("d.id", 'd."from"', "device.link"),
     objects=("r.data",),
 )
-_PLAN = mail_plan("resend", _FORMAT, _SAID)
 
-CONNECTOR = Connector(
-    doc="Resend: events of messages and contacts, one per request, and notices of inbound mail",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "resend",
+    "Resend: events of messages and contacts, one per request, and notices of inbound mail",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(secrets=("secret",), check=standard_webhooks("svix")),
 )

@@ -1,10 +1,11 @@
 """SatisMeter: webhooks (completed, dismissed) and exports of responses.
 
-Source: SatisMeter, Help Center: Webhooks, Export API.
+Source: SatisMeter, Support: Webhooks (nothing is signed), Insert-response API (anonymous respondents); RudderStack's
+recorded payloads of the webhook, which also holds traits and the survey's campaign.
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
+from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
 from pipelines.collect.signatures import basic
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
@@ -30,11 +31,13 @@ _FORMAT = JsonFormat(
     batch="responses",
     single="event",
 )
-# A survey without a rating has questions, of which the first on a scale gives the score.
-_SCORE = f"""COALESCE(s.rating, CASE WHEN {first_sql("s.answers")} = '[' THEN list_filter(
-    from_json(s.answers, '[{{"value":"JSON"}}]'),
-    lambda answer: json_type(answer.value) IN ('UBIGINT', 'BIGINT', 'DOUBLE')
-)[1].value ->> '$' END)"""
+_ANSWERS = f"""CASE WHEN {first_sql("s.answers")} = '[' THEN
+    from_json(s.answers, '[{{"value":"JSON","type":"VARCHAR"}}]') END"""
+# A survey without a rating has questions, of which the first on a scale gives the score, the first long text the text.
+_SCORE = f"""COALESCE(s.rating, list_filter({_ANSWERS},
+    lambda answer: json_type(answer.value) IN ('UBIGINT', 'BIGINT', 'DOUBLE'))[1].value ->> '$')"""
+_WRITTEN = f"""list_filter({_ANSWERS},
+    lambda answer: answer.type = 'long-text' AND json_type(answer.value) = 'VARCHAR')[1].value ->> '$'"""
 _NAME = f"""CASE
     WHEN r.event = 'completed' THEN 'survey_answered'
     WHEN r.event = 'dismissed' THEN 'survey_dismissed'
@@ -49,7 +52,7 @@ _PLAN = Plan(
         "event_id": Field(f"""CASE event_name
             WHEN 'survey_answered' THEN 'response:' || s.id
             WHEN 'survey_dismissed' THEN 'dismissal:' || s.id
-            ELSE {key_sql("event_name", "record")}
+            ELSE {key_sql("event_name", CONTENT)}
         END"""),
         "event_name": Field("event_name"),
         "channel": Field("'survey'"),
@@ -58,7 +61,7 @@ _PLAN = Plan(
         "occurred_at": Field("s.created"),
         "received_at": Field("request_received_at"),
         "score": Field(_SCORE),
-        "text": Field("s.feedback"),
+        "text": Field(f"COALESCE(s.feedback, {_WRITTEN})"),
         "properties": Field(rest_sql({})),
     },
     identifiers=(("'user_id'", "u.userId"), ("'email'", "u.email"), ("'satismeter_id'", "u.id")),

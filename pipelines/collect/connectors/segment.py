@@ -51,8 +51,9 @@ _PROPERTIES = {
     "message_body": "VARCHAR",
 }
 # The context of a batch holds for its calls, as far as they do not say otherwise.
-_CONTEXT = """CASE WHEN batch_context IS NULL THEN r.context
-    ELSE json_merge_patch(batch_context, COALESCE(r.context, '{}')) END"""
+_IS_SHARED = "(batch_context[1] = '{' AND json_valid(batch_context))"
+_CONTEXT = f"""CASE WHEN {_IS_SHARED} THEN json_merge_patch(batch_context, COALESCE(r.context, '{{}}'))
+    ELSE r.context END"""
 _FORMAT = JsonFormat(
     known=_KNOWN,
     nested={
@@ -107,7 +108,7 @@ _CHANNEL = f"""CASE
 END"""
 _PREFERENCES = "json_extract(c.consent, '$.categoryPreferences')"
 _CONSENTS = f"""CASE WHEN c.consent IS NOT NULL AND {first_sql(_PREFERENCES)} = '{{'
-    THEN {category_consents_sql(_PREFERENCES, _CHANNEL)} END"""
+    THEN {category_consents_sql(_PREFERENCES, _CHANNEL, "event_name = 'identify'")} END"""
 _BAD_CONSENT = f"""(
     {first_sql("c.consent")} NOT IN ('{{', 'n')
     OR {first_sql(_PREFERENCES)} NOT IN ('{{', 'n')
@@ -225,7 +226,8 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            f"NOT ({is_object_sql('r.properties')} AND {is_object_sql('r.context')} AND {is_object_sql('r.traits')})",
+            f"NOT ({is_object_sql('r.properties')} AND {is_object_sql('r.context')} AND {is_object_sql('r.traits')} "
+            f"AND COALESCE({_IS_SHARED}, TRUE))",
             "'properties', 'context' or 'traits' is not an object; send {} instead",
         ),
         Check(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from pipelines.collect.connector import EPOCH_SECONDS, Connector
-from pipelines.collect.json_records import JsonFormat, rest_sql
+from pipelines.collect.json_records import CONTENT, JsonFormat, rest_sql
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import CARRIED, MailRecord, json_text_sql, mail_plan, mime_header_sql, rest_of_sql
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, with_mail
@@ -75,7 +75,7 @@ _FALLBACK_ID = key_sql(
     *(f"COALESCE(r.{name}, '')" for name in ("sg_message_id", "email", "user_id", "event", "timestamp"))
 )
 _MAIL_ID = key_sql(
-    "'inbound'", f"COALESCE({_MESSAGE_ID}, record)", "COALESCE(mail_address, '')", "COALESCE(r.envelope, '')"
+    "'inbound'", f"COALESCE({_MESSAGE_ID}, {CONTENT})", "COALESCE(mail_address, '')", "COALESCE(r.envelope, '')"
 )
 
 
@@ -115,7 +115,7 @@ _SIGNATURE = ecdsa("x-twilio-email-event-webhook-signature", signed=after_header
 
 
 def check(request: Request, secrets: Secrets) -> None:
-    """The signature where the source has a public_key, and Basic where it has a username or no key. Raises Refused."""
+    """The signature if the source has a public_key, and Basic if it has a username or no key. Raises RefusedError."""
     if secrets.get("public_key"):
         _SIGNATURE(request, secrets)
     if secrets.get("username") or not secrets.get("public_key"):
@@ -123,19 +123,27 @@ def check(request: Request, secrets: Secrets) -> None:
 
 
 def record(request: Request) -> bytes:
-    """Events as they came; of a form its fields, and what a raw message says in its place. Raises Refused."""
+    """Events as they came; of a form its fields, and what a raw message says in its place. Raises RefusedError."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/"):
         return json_record(request)
     fields = form_fields(request, {**_encodings(form_fields(request)), "email": "latin-1"})
     raw = fields.get("email")
-    return with_mail(fields, "email", raw.encode("latin-1")) if isinstance(raw, str) else _dumped(fields)
+    return with_mail(fields, "email", _mail(raw)) if isinstance(raw, str) else _dumped(fields)
+
+
+def _mail(text: str) -> bytes:
+    """The bytes of a raw message, each of which stands as a character unless the form says otherwise."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 def _encodings(fields: Fields) -> dict[str, str]:
     """What the field `charsets` says on the others: a JSON object, name -> encoding."""
     try:
         said = json.loads(str(fields.get("charsets", "{}")))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
 

@@ -1,11 +1,13 @@
 """Shopify's webhooks, and exports of its Admin API: orders, refunds, customers, carts, checkouts, privacy requests.
 
-Source: Shopify, Webhooks (topics and payloads, headers, verification), Privacy law compliance; Admin REST API: Order,
-Refund, Customer.
+Source: Shopify, Webhooks (topics and payloads, headers, verification), Privacy law compliance (Mandatory compliance
+webhooks); Admin REST API: Order, Refund, Customer, Fulfillment.
 """
 
+from pipelines.collect import shopify_topics as topics
 from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
 from pipelines.collect.json_records import (
+    CONTENT,
     JsonFormat,
     first_sql,
     is_nested_sql,
@@ -14,40 +16,10 @@ from pipelines.collect.json_records import (
     members_sql,
     rest_sql,
 )
-from pipelines.collect.signatures import hmac_base64
+from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
 
-# These bring the whole order: its newest version counts, whichever of them brought it.
-_STATES = ("orders/create", "orders/updated", "orders/cancelled")
-_ORDER, _CANCELLED, _REFUND = "order", "cancellation", "refunds/create"
-_TOPICS = {
-    _ORDER: "order_completed",
-    _CANCELLED: "order_cancelled",
-    _REFUND: "order_refunded",
-    "orders/paid": "order_paid",
-    "orders/fulfilled": "order_fulfilled",
-    "orders/partially_fulfilled": "order_partially_fulfilled",
-    "orders/delete": "order_deleted",
-    "customers/create": "customer_created",
-    "customers/update": "customer_updated",
-    "customers/delete": "customer_deleted",
-    "customers_marketing_consent/update": "consent_stated",
-    "customers_email_marketing_consent/update": "consent_stated",
-    "checkouts/create": "checkout_started",
-    "checkouts/update": "checkout_updated",
-    "checkouts/delete": "checkout_deleted",
-    "carts/create": "cart_created",
-    "carts/update": "cart_updated",
-    "app/uninstalled": "app_uninstalled",
-    "customers/redact": "customer_redact_requested",
-    "customers/data_request": "customer_data_requested",
-    "shop/redact": "shop_redact_requested",
-}
-_BY_COMPANY = (
-    "order_fulfilled", "order_partially_fulfilled", "order_deleted", "order_refunded", "customer_deleted",
-    "checkout_deleted", "app_uninstalled", "shop_redact_requested", "shopify_unknown",
-)  # fmt: skip
 _STATE_CONSENTS = ("customer_created", "customer_updated", "consent_stated")
 _WITH_ITEMS = ("order_completed", "checkout_started", "checkout_updated", "cart_created", "cart_updated")
 _WITH_MONEY = ("order_completed", "order_paid", "checkout_started", "checkout_updated")
@@ -58,7 +30,10 @@ _TEXTS = (
     "shop_domain",
 )  # fmt: skip
 _LISTS = ("line_items", "refunds", "refund_line_items", "transactions", "note_attributes", "discount_codes")
-_OTHERS = ("customer", "email_marketing_consent", "sms_marketing_consent", "orders_to_redact", "orders_requested")
+_OTHERS = (
+    "customer", "email_marketing_consent", "sms_marketing_consent", "orders_to_redact", "orders_requested",
+    "order_edit",
+)  # fmt: skip
 _KNOWN = {**dict.fromkeys(_TEXTS, "VARCHAR"), **dict.fromkeys((*_LISTS, *_OTHERS), "JSON")}
 _SHAPE = "{" + ",".join(f'"{name}":"{kind}"' for name, kind in _KNOWN.items()) + "}"
 _CUSTOMER = '{"id":"VARCHAR","email":"VARCHAR","phone":"VARCHAR"}'
@@ -77,23 +52,23 @@ def _listed(names: tuple[str, ...]) -> str:
 
 # An export has no topic: its records are known by their shape.
 _TOPIC = f"""CASE
-    WHEN {_header("x-shopify-topic")} IN ({_listed(_STATES)}) THEN '{_ORDER}'
+    WHEN {_header("x-shopify-topic")} IN ({_listed(topics.STATES)}) THEN '{topics.ORDER}'
     WHEN {_header("x-shopify-topic")} IS NOT NULL THEN {_header("x-shopify-topic")}
-    WHEN r.refund_line_items IS NOT NULL AND r.order_id IS NOT NULL THEN '{_REFUND}'
+    WHEN r.refund_line_items IS NOT NULL AND r.order_id IS NOT NULL THEN '{topics.REFUND}'
     WHEN r.orders_to_redact IS NOT NULL THEN 'customers/redact'
     WHEN r.orders_requested IS NOT NULL THEN 'customers/data_request'
     WHEN r.abandoned_checkout_url IS NOT NULL THEN 'checkouts/update'
-    WHEN r.line_items IS NOT NULL AND r.financial_status IS NOT NULL THEN '{_ORDER}'
+    WHEN r.line_items IS NOT NULL AND r.financial_status IS NOT NULL THEN '{topics.ORDER}'
     WHEN r.line_items IS NOT NULL AND r.token IS NOT NULL THEN 'carts/update'
     WHEN r.orders_count IS NOT NULL AND r.total_spent IS NOT NULL THEN 'customers/update'
     WHEN r.email_marketing_consent IS NOT NULL OR r.sms_marketing_consent IS NOT NULL THEN 'customers/update'
     WHEN r.shop_id IS NOT NULL AND r.shop_domain IS NOT NULL THEN 'shop/redact'
 END"""
-_NAMES = " ".join(f"WHEN '{topic}' THEN '{name}'" for topic, name in _TOPICS.items())
+_NAMES = " ".join(f"WHEN '{topic}' THEN '{name}'" for topic, name in topics.NAMES.items())
 _PARTS = f"""list_concat(
     CASE WHEN {first_sql("r.refunds")} = '[' THEN list_transform(from_json(r.refunds, '["JSON"]'),
-        lambda refund: {{'topic': '{_REFUND}', 'record': refund::VARCHAR}}) ELSE [] END,
-    CASE WHEN r.cancelled_at IS NOT NULL THEN [{{'topic': '{_CANCELLED}', 'record': record}}] ELSE [] END
+        lambda refund: {{'topic': '{topics.REFUND}', 'record': refund::VARCHAR}}) ELSE [] END,
+    CASE WHEN r.cancelled_at IS NOT NULL THEN [{{'topic': '{topics.CANCELLED}', 'record': record}}] ELSE [] END
 )"""
 # A refund that stands in an order has its customer, and the order's version.
 _RECORDS = f"""
@@ -109,7 +84,7 @@ _RECORDS = f"""
     held AS (
         SELECT *, {_PARTS} AS parts
         FROM whole
-        WHERE topic = '{_ORDER}' AND problem IS NULL
+        WHERE topic = '{topics.ORDER}' AND problem IS NULL
     ),
     parted AS (SELECT * EXCLUDE (parts), unnest(parts) AS part, unnest(range(len(parts))) AS place FROM held),
     alone AS (
@@ -187,7 +162,7 @@ _STATED = f"list_filter([{_statement('email')}, {_statement('sms')}], lambda one
 _VERSION = "strftime(timezone('UTC', TRY_CAST(its_version AS TIMESTAMPTZ)), '%Y-%m-%dT%H:%M:%S.%fZ')"
 _OWN_ID = "topic LIKE 'customers%' AND r.customer IS NULL"
 _FIRST_CODE = f"""CASE WHEN {first_sql("r.discount_codes")} = '[' THEN r.discount_codes ->> '$[0].code' END"""
-_IS_COMPANY = f"""event_name IN ({_listed(_BY_COMPANY)})
+_IS_COMPANY = f"""event_name IN ({_listed(topics.BY_COMPANY)})
     OR (event_name = 'order_cancelled' AND r.cancel_reason IS DISTINCT FROM 'customer')"""
 _TOPIC_MEMBER = """CASE WHEN event_name = 'shopify_unknown' AND topic IS NOT NULL
     THEN '"topic":' || to_json(topic)::VARCHAR END"""
@@ -215,9 +190,11 @@ _PLAN = Plan(
             WHEN 'order_completed' THEN 'order:' || r.id
             WHEN 'order_refunded' THEN 'refund:' || r.id
             WHEN 'order_cancelled' THEN 'cancellation:' || r.id
-            ELSE COALESCE({_header("x-shopify-event-id")}, {key_sql("COALESCE(topic, '')", "record")})
+            ELSE COALESCE({_header("x-shopify-event-id")}, {key_sql("COALESCE(topic, '')", CONTENT)})
         END"""),
-        "source_version": Field(f"CASE WHEN topic IN ('{_ORDER}', '{_CANCELLED}', '{_REFUND}') THEN {_VERSION} END"),
+        "source_version": Field(
+            f"CASE WHEN topic IN ('{topics.ORDER}', '{topics.CANCELLED}', '{topics.REFUND}') THEN {_VERSION} END"
+        ),
         "event_name": Field("event_name"),
         "channel": Field("CASE WHEN its_source IN ('pos', 'iphone', 'android') THEN 'pos' ELSE 'web' END"),
         "direction": Field(f"CASE WHEN {_IS_COMPANY} THEN 'outbound' ELSE 'inbound' END"),
@@ -232,12 +209,19 @@ _PLAN = Plan(
             WHEN 'customer_updated' THEN r.updated_at
             WHEN 'checkout_updated' THEN r.updated_at
             WHEN 'cart_updated' THEN r.updated_at
+            WHEN 'order_edited' THEN r.order_edit ->> '$.committed_at'
+            WHEN 'fulfillment_created' THEN r.created_at
+            WHEN 'fulfillment_updated' THEN r.updated_at
         END"""),
         "sent_at": Field(f"COALESCE({_header('x-shopify-triggered-at')}, r.updated_at, r.created_at)"),
         "received_at": Field("request_received_at"),
         "amount": Field(_MONEY),
         "currency": Field(f"COALESCE(r.currency, {_PAID_BACK}[1].currency)"),
-        "order_id": Field("CASE WHEN topic LIKE 'order%' OR topic = 'cancellation' THEN r.id ELSE r.order_id END"),
+        "order_id": Field("""CASE
+            WHEN event_name = 'order_edited' THEN r.order_edit ->> '$.order_id'
+            WHEN topic LIKE 'order%' OR topic = 'cancellation' THEN r.id
+            ELSE r.order_id
+        END"""),
         "campaign_id": Field(_attribute("campaign_id")),
         "offer_id": Field(f"COALESCE({_attribute('offer_id')}, {_FIRST_CODE})"),
         "decision_id": Field(_attribute("decision_id")),
@@ -282,7 +266,7 @@ CONNECTOR = Connector(
     records=_FORMAT,
     webhook=Webhook(
         secrets=("secret",),
-        check=hmac_base64("x-shopify-hmac-sha256"),
+        check=hmac_in("x-shopify-hmac-sha256", encoding="base64"),
         headers=(
             "x-shopify-topic",
             "x-shopify-event-id",

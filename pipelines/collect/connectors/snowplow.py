@@ -85,37 +85,47 @@ _BASIS = f"COALESCE({_said('data', 'basisForProcessing', 'basis_for_processing')
 _VERSION = _said("data", "consentVersion", "consent_version")
 _ACTION = _said("data", "eventType", "event_type")
 _SCOPES = "COALESCE(json_extract(data, '$.consentScopes'), json_extract(data, '$.consent_scopes'))"
-_EVERYTHING = statement_sql("'*'", "its_channel", "'denied'", _BASIS, _VERSION)
-_GRANTED = f"""list_transform(
-    from_json({_SCOPES}, '["VARCHAR"]'),
-    lambda scope: {statement_sql(purpose_sql("scope"), "its_channel", "'granted'", _BASIS, _VERSION)}
-)"""
+
+
+def _everything(status: str) -> str:
+    return f"""[{statement_sql("'*'", "its_channel", literal(status), _BASIS, _VERSION)}]"""
+
+
+def _scopes(status: str) -> str:
+    one = statement_sql(purpose_sql("scope"), "its_channel", literal(status), _BASIS, _VERSION)
+    return f"""list_transform(from_json({_SCOPES}, '["VARCHAR"]'), lambda scope: {one})"""
+
+
 # Scopes are what is allowed from now on. Who does not allow all takes back the others, whichever there are.
 _PREFERENCES = f"""CASE
     WHEN {_ACTION} = 'pending' THEN []
-    WHEN {_ACTION} IN ('withdrawn', 'expired') THEN [{_EVERYTHING}]
-    WHEN {_ACTION} IN ('allow_all', 'implicit_consent') THEN {_GRANTED}
-    ELSE list_concat([{_EVERYTHING}], {_GRANTED})
+    WHEN {_ACTION} = 'withdrawn' THEN {_everything("withdrawn")}
+    WHEN {_ACTION} = 'expired' THEN {_everything("expired")}
+    WHEN {_ACTION} = 'implicit_consent' THEN {_scopes("implied")}
+    WHEN {_ACTION} = 'allow_all' THEN {_scopes("granted")}
+    ELSE list_concat({_everything("denied")}, {_scopes("granted")})
 END"""
 
 
-def _documents(status: str) -> str:
+def _documents(status: str, **others: str) -> str:
     """A statement for each document of an event consent_granted or consent_withdrawn."""
     name = purpose_sql(f"COALESCE({_said('document', 'name')}, {_said('document', 'id')})")
-    one = statement_sql(name, "its_channel", literal(status), version=_said("document", "version"))
+    one = statement_sql(name, "its_channel", literal(status), version=_said("document", "version"), **others)
     return f"list_transform(e.documents, lambda document: {one})"
 
 
-_WITHDRAWN = f"""CASE WHEN {_said("data", "all")} = 'true' THEN [{statement_sql("'*'", "its_channel", "'denied'")}]
-    ELSE {_documents("denied")} END"""
+_WITHDRAWN = f"""CASE WHEN {_said("data", "all")} = 'true' THEN [{statement_sql("'*'", "its_channel", "'withdrawn'")}]
+    ELSE {_documents("withdrawn")} END"""
 _STATED = f"""CASE
-    WHEN e.event_name = 'consent_granted' THEN {_documents("granted")}
     WHEN e.event_name = 'consent_withdrawn' THEN {_WITHDRAWN}
     WHEN e.event_name = 'consent_preferences' OR (e.event = 'details' AND json_exists(data, '$.consent_scopes'))
         THEN {_PREFERENCES}
 END"""
 _CHANNEL = _cases("e.platform", PLATFORMS, "'web'")
-_CONSENTS = f"""list_transform([{_CHANNEL}], lambda its_channel: {listed_sql(_STATED)})[1]"""
+_DOCUMENTS = _documents("granted", expires_at=_said("data", "expiry"))
+_CONSENTS = f"""list_transform([{_CHANNEL}], lambda its_channel: CASE
+    WHEN e.event_name = 'consent_granted' THEN {listed_sql(_DOCUMENTS)} ELSE {listed_sql(_STATED)}
+END)[1]"""
 
 _CHECKS = (
     Check(

@@ -7,7 +7,6 @@ Bounce classification codes.
 import json
 from typing import Any
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_checks import BEARER, answer_to_reading, token_or_basic
@@ -17,7 +16,7 @@ from pipelines.collect.mail_plan import (
     MailRecord,
     base64_text_sql,
     hashed_id_sql,
-    mail_plan,
+    mail_connector,
     mime_header_sql,
 )
 from pipelines.collect.webhook import Answer, Request, Secrets, Webhook
@@ -111,7 +110,7 @@ _PROPERTIES = f"""CASE
     WHEN r IS NULL THEN NULL
     WHEN {_IS_MAIL} THEN json_merge_patch(record, '{{"msys":{{"relay_message":{{"content":{{"text":null}}}}}}}}')
     WHEN e IS NOT NULL THEN json_merge_patch(record, '{{"msys":{{' || to_json({_CLASS})::VARCHAR || ':{_MAPPED}}}}}')
-    ELSE record::JSON
+    ELSE json(record)
 END"""
 _SAID = MailRecord(
     kind=_KIND,
@@ -133,7 +132,6 @@ _SAID = MailRecord(
     texts=("e.event_id", "e.transmission_id", "e.target_link_url"),
     objects=("r.msys",),
 )
-_PLAN = mail_plan("sparkpost", _FORMAT, _SAID)
 _TRIAL: Any = [{"msys": {}}]
 
 
@@ -146,15 +144,15 @@ def _answer(request: Request, secrets: Secrets) -> Answer | None:
     return Answer(200) if is_trial else answer_to_reading(request, secrets)
 
 
-CONNECTOR = Connector(
-    doc="SparkPost: events in arrays of msys objects, and inbound mail of relay webhooks",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "sparkpost",
+    "SparkPost: events in arrays of msys objects, and inbound mail of relay webhooks",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(
-        secrets=(),
+        secrets=("auth_token",),
         check=token_or_basic({"x-messagesystems-webhook-token": "", **BEARER}),
         handshake=_answer,
+        or_basic=True,
     ),
 )

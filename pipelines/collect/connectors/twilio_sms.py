@@ -51,6 +51,7 @@ _SIGNS = {
     "sending": "processed",
     "sent": "sent",
     "delivered": "delivered",
+    "partially_delivered": "delivered",  # to some of a group
     "undelivered": "failed",
     "failed": "failed",
     "canceled": "dropped",

@@ -1,7 +1,8 @@
 """Twilio's calls: requests of the voice URL, status callbacks, and exports of the call resource.
 
 Source: Twilio Docs, Voice: "TwiML for Programmable Voice" (request parameters), "Calls resource" (StatusCallback),
-"Answering Machine Detection", <Gather>, <Record>.
+"Answering Machine Detection" (AsyncAmdStatusCallback), <Gather>, <Record>, <Transcription>, "Recordings resource"
+(RecordingStatusCallback); "Webhooks: connection overrides and retries" (I-Twilio-Idempotency-Token).
 """
 
 from pipelines.collect import twilio
@@ -23,8 +24,16 @@ _FORM = {
     "SpeechResult": "VARCHAR",
     "TranscriptionSid": "VARCHAR",
     "TranscriptionText": "VARCHAR",
+    "TranscriptionEvent": "VARCHAR",
+    "TranscriptionData": "VARCHAR",
+    "SequenceId": "VARCHAR",
+    "Track": "VARCHAR",
+    "Final": "VARCHAR",
     "RecordingSid": "VARCHAR",
+    "RecordingUrl": "VARCHAR",
     "RecordingStatus": "VARCHAR",
+    "RecordingStartTime": "VARCHAR",
+    "CallDuration": "VARCHAR",
     **dict.fromkeys(twilio.CARRIED, "VARCHAR"),
 }
 _RESOURCE = {
@@ -66,11 +75,20 @@ _INBOUND = {
     "failed": "call_missed",
     "canceled": "call_missed",
 }
+# <Record> asks for what comes next with the recording; a callback of a recorded call that ended holds it, too.
+_IS_RECORD = 'r."RecordingUrl" IS NOT NULL AND r."CallDuration" IS NULL'
+# What a call's detection and its real-time transcription tell comes without the call's status.
+_IS_STATELESS = """(r."TranscriptionSid" IS NOT NULL OR r."RecordingStatus" IS NOT NULL
+    OR (r."AnsweredBy" IS NOT NULL AND COALESCE(status, '') = ''))"""
+# Of a real-time transcription only what the far end says, once it is final.
+_SPOKEN = """CASE WHEN is_far_end AND json_valid(r."TranscriptionData")
+    THEN r."TranscriptionData" ->> '$.transcript' END"""
 # What has a column, and need not stay in properties besides.
 _HAS_COLUMN = {"Timestamp", "SpeechResult", "TranscriptionText", "id", *twilio.CARRIED}
 _KEPT = tuple(name for name in _KNOWN if name not in _HAS_COLUMN)
 _KEPT_OF_CONTACT = tuple(name for name in _KEPT if name not in ("CallSid", "sid"))
-
+# What tells the events of one status of a call apart.
+_TELLING = ("TranscriptionSid", "TranscriptionEvent", "SequenceId", "RecordingSid", "SpeechResult", "Digits")
 
 _RECORDS = f"""
     WITH records AS ({_FORMAT.records_sql()}),
@@ -83,7 +101,11 @@ _RECORDS = f"""
             COALESCE(way = 'outbound-dial', FALSE) AS is_leg,
             COALESCE(r."From", e."from") AS caller,
             COALESCE(r."To", e."to") AS callee,
-            COALESCE(r.AnsweredBy, e.answered_by) AS answered_by
+            COALESCE(r.AnsweredBy, e.answered_by) AS answered_by,
+            -- A detection is made of outbound calls alone; what else comes without a direction may be of either.
+            COALESCE(starts_with(way, 'outbound') OR r.AnsweredBy IS NOT NULL, FALSE) AS is_outbound,
+            COALESCE(r.TranscriptionEvent = 'transcription-content' AND r.Track = 'inbound_track'
+                AND lower(COALESCE(r.Final, 'true')) = 'true', FALSE) AS is_far_end
         FROM records
     )
     SELECT *, CASE
@@ -92,9 +114,11 @@ _RECORDS = f"""
             ELSE callee
         END AS address,
         CASE
+            WHEN r.TranscriptionEvent IS NOT NULL AND NOT is_far_end THEN 'call_transcription_changed'
             WHEN r.TranscriptionSid IS NOT NULL THEN 'call_transcribed'
-            WHEN r.RecordingStatus IS NOT NULL THEN 'call_recorded'
+            WHEN r.RecordingStatus IS NOT NULL OR ({_IS_RECORD}) THEN 'call_recorded'
             WHEN r.SpeechResult IS NOT NULL OR r.Digits IS NOT NULL THEN 'call_input_received'
+            WHEN r.AnsweredBy IS NOT NULL AND COALESCE(status, '') = '' THEN 'call_answerer_detected'
             WHEN is_leg THEN 'call_forwarded'
             WHEN is_inbound THEN {cases_sql("status", _INBOUND, "'twilio_voice_unknown'")}
             ELSE {cases_sql("status", _OUTBOUND, "'twilio_voice_unknown'")}
@@ -104,30 +128,33 @@ _RECORDS = f"""
 _PLAN = Plan(
     records=_RECORDS,
     fields={
+        # A caller may press the same key twice: the token of the request tells both from one that is tried again.
         "event_id": Field(
             key_sql(
                 "call_sid",
                 "COALESCE(r.RecordingStatus, status, '')",
-                *(f"COALESCE(r.{name}, '')" for name in ("TranscriptionSid", "RecordingSid", "SpeechResult", "Digits")),
+                *(f"COALESCE(r.{name}, '')" for name in _TELLING),
+                f"CASE WHEN event_name = 'call_input_received' THEN COALESCE({twilio.REQUEST_ID}, '') ELSE '' END",
             )
         ),
         "event_name": Field("event_name"),
         "channel": Field("'call'"),
-        "direction": Field("CASE WHEN is_inbound THEN 'inbound' ELSE 'outbound' END"),
-        "initiator": Field("CASE WHEN is_inbound THEN 'customer' ELSE 'company' END"),
+        "direction": Field("CASE WHEN is_inbound OR is_far_end THEN 'inbound' ELSE 'outbound' END"),
+        "initiator": Field("CASE WHEN is_inbound OR is_far_end THEN 'customer' ELSE 'company' END"),
         "occurred_at": Field(
-            "COALESCE(r.Timestamp, e.end_time, e.start_time, e.date_created, e.created_at)", twilio.TIME
+            "COALESCE(r.Timestamp, r.RecordingStartTime, e.end_time, e.start_time, e.date_created, e.created_at)",
+            twilio.TIME,
         ),
         "received_at": Field("request_received_at"),
         "campaign_id": Field("r.campaign_id"),
         "offer_id": Field("r.offer_id"),
         "decision_id": Field("r.decision_id"),
         # Only a call of the company is a contact that can be answered.
-        "contact_id": Field("CASE WHEN NOT is_inbound AND NOT is_leg THEN call_sid END"),
-        "text": Field("COALESCE(r.SpeechResult, r.TranscriptionText)"),
+        "contact_id": Field("CASE WHEN is_outbound AND NOT is_leg THEN call_sid END"),
+        "text": Field(f"COALESCE(r.SpeechResult, r.TranscriptionText, {_SPOKEN})"),
         "properties": Field(
-            f"CASE WHEN is_inbound OR is_leg THEN {rest_sql(_KNOWN, _KEPT)} "
-            f"ELSE {rest_sql(_KNOWN, _KEPT_OF_CONTACT)} END"
+            f"CASE WHEN is_outbound AND NOT is_leg THEN {rest_sql(_KNOWN, _KEPT_OF_CONTACT)} "
+            f"ELSE {rest_sql(_KNOWN, _KEPT)} END"
         ),
     },
     identifiers=(
@@ -144,12 +171,13 @@ _PLAN = Plan(
         ),
         Check(
             "missing_event_name",
-            "COALESCE(status, '') = '' AND r.TranscriptionSid IS NULL AND r.RecordingStatus IS NULL",
+            f"COALESCE(status, '') = '' AND NOT {_IS_STATELESS}",
             "there is no 'CallStatus' and no 'status'; check that the file holds Twilio's calls",
         ),
         Check(
             "wrong_type_text",
-            is_nested_sql([*(f'r."{name}"' for name in _FORM), *(f'e."{name}"' for name in _RESOURCE)]),
+            # A transcription is a text that holds an object.
+            is_nested_sql([f'r."{n}"' for n in _FORM if n != "TranscriptionData"] + [f'e."{n}"' for n in _RESOURCE]),
             "an id, a number or a text is an object or array; send the field once, as text",
         ),
     ),

@@ -4,8 +4,8 @@ Source: Typeform, Webhooks API: Example payload, Secure your webhooks; Responses
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
-from pipelines.collect.signatures import hmac_base64
+from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
+from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
 from warehouse.settings import DEFAULT_KINDS
@@ -61,7 +61,7 @@ _PLAN = Plan(
         # A response has one token, whether a webhook or an export brings it.
         "event_id": Field(f"""CASE event_name
             WHEN 'survey_answered' THEN 'response:' || COALESCE(f.token, f.response_id)
-            ELSE COALESCE(nullif(r.event_id, ''), {key_sql("event_name", "record")})
+            ELSE COALESCE(nullif(r.event_id, ''), {key_sql("event_name", CONTENT)})
         END"""),
         "event_name": Field("event_name"),
         "channel": Field("'survey'"),
@@ -104,5 +104,5 @@ CONNECTOR = Connector(
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
     records=_FORMAT,
-    webhook=Webhook(secrets=("secret",), check=hmac_base64("typeform-signature", prefix="sha256=")),
+    webhook=Webhook(secrets=("secret",), check=hmac_in("typeform-signature", encoding="base64", prefix="sha256=")),
 )

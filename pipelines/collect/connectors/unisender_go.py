@@ -7,13 +7,12 @@ import json
 import re
 from hashlib import md5
 
-from pipelines.collect.connector import Connector
 from pipelines.collect.json_parts import Parts
 from pipelines.collect.json_records import JsonFormat
 from pipelines.collect.mail_checks import answer_to_reading
-from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_plan, rest_of_sql
+from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_connector, rest_of_sql
 from pipelines.collect.signatures import is_same, secret_of
-from pipelines.collect.webhook import Refused, Request, Secrets, Webhook
+from pipelines.collect.webhook import RefusedError, Request, Secrets, Webhook
 
 _STATUS = "transactional_email_status"
 _EVENTS = {
@@ -66,7 +65,6 @@ _SAID = MailRecord(
     texts=("r.event_name", "d.url", "d.domain"),
     objects=("r.event_data",),
 )
-_PLAN = mail_plan("unisender_go", _FORMAT, _SAID)
 
 
 def _check(request: Request, secrets: Secrets) -> None:
@@ -75,20 +73,19 @@ def _check(request: Request, secrets: Secrets) -> None:
     try:
         payload = json.loads(request.body.decode())
     except (ValueError, RecursionError) as problem:
-        raise Refused(400, "the body is not valid JSON in UTF-8") from problem
+        raise RefusedError(400, "the body is not valid JSON in UTF-8") from problem
     given = payload.get("auth") if isinstance(payload, dict) else None
     if not isinstance(given, str) or not re.fullmatch("[0-9a-fA-F]{32}", given):
-        raise Refused(401, "the field auth is missing or no digest")
+        raise RefusedError(401, "the field auth is missing or no digest")
     signed = request.body.replace(f'"{given}"'.encode(), json.dumps(key).encode(), 1)
     if not is_same(given.lower(), md5(signed, usedforsecurity=False).hexdigest()):
-        raise Refused(401, "the digest in auth is wrong")
+        raise RefusedError(401, "the digest in auth is wrong")
 
 
-CONNECTOR = Connector(
-    doc="Unisender Go (UniOne): events of messages, grouped by user",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "unisender_go",
+    "Unisender Go (UniOne): events of messages, grouped by user",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(secrets=("secret",), check=_check, handshake=answer_to_reading),
 )

@@ -1,13 +1,14 @@
-"""Zendesk: webhook events of tickets and messaging, and exports of tickets, comments, chats and users as JSON.
+"""Zendesk: webhook events of tickets, messaging and users, and exports of tickets, comments, chats and users as JSON.
 
-Source: Zendesk Developer Docs, "Ticket events", "Messaging events", "Verifying webhook authenticity", "Tickets",
-"Ticket Comments", "Chats", "Users".
+Source: Zendesk Developer Docs, "Webhook event types": "Ticket events", "Messaging ticket events", "User events";
+"Verifying webhook authenticity", "Tickets", "Ticket Comments", "Chats", "Users".
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
 from pipelines.collect.conversation import TIME, cases_sql, speaker_fields, turn_name_sql
 from pipelines.collect.json_parts import Parts
 from pipelines.collect.json_records import (
+    CONTENT,
     JsonFormat,
     is_nested_sql,
     is_object_sql,
@@ -15,7 +16,8 @@ from pipelines.collect.json_records import (
     members_sql,
     rest_sql,
 )
-from pipelines.collect.signatures import after_header, hmac_base64
+from pipelines.collect.naming import snake_sql
+from pipelines.collect.signatures import after_header, hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
 from schemas.table import literal
@@ -32,7 +34,10 @@ _TICKET = dict.fromkeys(("id", "requester_id", "submitter_id", "description", "c
 _FORMAT = JsonFormat(
     known=_KNOWN,
     nested={
-        "detail": ("r.detail", {**_TICKET, "actor_id": "VARCHAR", "via": "JSON"}),
+        "detail": (
+            "r.detail",
+            {**_TICKET, **dict.fromkeys(("actor_id", "role", "email", "external_id"), "VARCHAR"), "via": "JSON"},
+        ),
         "event": ("r.event", {"comment": "JSON", "actor": "JSON", "message": "JSON", "conversation_id": "VARCHAR"}),
         "comment": ("event['comment']", {"id": "VARCHAR", "body": "VARCHAR", "is_public": "VARCHAR", "author": "JSON"}),
         "author": ("comment['author']", {"id": "VARCHAR", "is_staff": "VARCHAR"}),
@@ -48,6 +53,7 @@ _FORMAT = JsonFormat(
 
 _PREFIX = "zen:event-type:ticket."
 _MESSAGE = "zen:event-type:messaging_ticket.message_added"
+_USER = "zen:event-type:user."
 _CHANNELS = {
     "email": "email",
     "web": "web",
@@ -75,6 +81,7 @@ _KIND = f"""CASE
     WHEN r.type = {literal(_MESSAGE)} THEN 'message'
     WHEN r.type = '{_PREFIX}comment_added' THEN 'added'
     WHEN starts_with(r.type, '{_PREFIX}') THEN 'changed'
+    WHEN starts_with(r.type, '{_USER}') THEN CASE detail.role WHEN 'end-user' THEN 'person' ELSE 'staff' END
     WHEN starts_with(r.type, 'chat.') THEN 'chat'
     WHEN r.type = 'offline_msg' THEN 'offline'
     WHEN contains(r.type, ':') THEN 'unknown'
@@ -85,6 +92,8 @@ _KIND = f"""CASE
     ELSE 'unknown'
 END"""
 _VIA = "json_extract_string(COALESCE(r.via, detail.via, w.via), '$.channel')"
+# What happened, at the end of a type: `created`, `status_changed`.
+_LAST = snake_sql("regexp_extract(r.type, '[^.]*$')")
 _SENDER = "json_extract_string(COALESCE(r.via, w.via), '$.source.from.address')"
 # The first comment of a ticket that is exported with its comments is the ticket.
 _RECORDS = f"""
@@ -93,7 +102,8 @@ _RECORDS = f"""
         SELECT *, {_KIND} AS found_kind,
             found_kind = 'comment' AND part_no = 0 AND w.id IS NOT NULL AS is_opening,
             CASE WHEN is_opening THEN 'ticket' ELSE found_kind END AS kind,
-            COALESCE(detail.id, r.ticket_id, w.id, CASE WHEN kind = 'ticket' THEN r.id END) AS ticket_id,
+            CASE WHEN kind NOT IN ('person', 'staff', 'unknown')
+                THEN COALESCE(detail.id, r.ticket_id, w.id, CASE WHEN kind = 'ticket' THEN r.id END) END AS ticket_id,
             COALESCE(detail.requester_id, r.requester_id, w.requester_id) AS requester,
             CASE kind
                 WHEN 'added' THEN author.id
@@ -106,7 +116,7 @@ _RECORDS = f"""
         SELECT *, CASE
                 WHEN kind IN ('message', 'chat') THEN
                     {cases_sql("lower(COALESCE(actor.type, r.sender_type, split_part(r.nick, ':', 1)))", _SPEAKERS)}
-                WHEN kind IN ('offline', 'user') THEN 'customer'
+                WHEN kind IN ('offline', 'user', 'person') THEN 'customer'
                 WHEN kind = 'staff' THEN 'company'
                 WHEN kind = 'added' THEN CASE WHEN author.is_staff = 'true' THEN 'company' ELSE 'customer' END
                 WHEN r.type = '{_PREFIX}created' THEN
@@ -120,16 +130,17 @@ _RECORDS = f"""
     )
     SELECT *, CASE
             WHEN kind IN ('message', 'offline') OR r.type = 'chat.msg' THEN {turn_name_sql("turn_speaker")}
-            WHEN kind = 'chat' THEN 'chat_' || {{suffix}}
+            WHEN kind = 'chat' THEN 'chat_' || {_LAST}
             WHEN kind IN ('added', 'comment') AND is_note THEN 'ticket_note_added'
             WHEN kind IN ('added', 'comment') THEN 'ticket_comment_added'
-            WHEN kind = 'changed' THEN 'ticket_' || {{suffix}}
+            WHEN kind = 'changed' THEN 'ticket_' || {_LAST}
             WHEN kind = 'ticket' THEN 'ticket_created'
-            WHEN kind = 'user' THEN 'identify'
+            WHEN kind = 'person' AND {_LAST} IN ('deleted', 'merged') THEN 'user_' || {_LAST}
+            WHEN kind IN ('user', 'person') THEN 'identify'
             WHEN kind = 'staff' THEN 'staff_updated'
         END AS known_name
     FROM spoken
-""".replace("{suffix}", "trim(regexp_replace(lower(regexp_extract(r.type, '[^.]*$')), '[^a-z0-9]+', '_', 'g'), '_')")
+"""
 _VERSION = "epoch_us(TRY_CAST(COALESCE(detail.updated_at, w.updated_at, r.updated_at) AS TIMESTAMPTZ))::VARCHAR"
 _IS_TICKET = f"(kind = 'ticket' OR r.type = '{_PREFIX}created')"
 _HAS_COLUMN = ("id", "time", "timestamp", "msg", "msg_id", "body", "message", "created_at", "created")
@@ -146,11 +157,13 @@ _PLAN = Plan(
                 WHEN kind = 'message' THEN 'message:' || message.id
                 WHEN kind = 'chat' THEN 'chat:' || w.id || ':' || COALESCE(r.msg_id, part_no::VARCHAR)
                 WHEN kind = 'offline' THEN 'chat:' || r.id
-                WHEN kind IN ('user', 'staff') THEN 'user:' || r.id
-                ELSE COALESCE(r.id, {key_sql("record")})
+                WHEN kind IN ('user', 'staff') AND r.type IS NULL THEN 'user:' || r.id
+                ELSE COALESCE(r.id, {key_sql(CONTENT)})
             END"""
         ),
-        "source_version": Field(f"CASE WHEN {_IS_TICKET} OR kind IN ('user', 'staff') THEN {_VERSION} END"),
+        "source_version": Field(
+            f"CASE WHEN {_IS_TICKET} OR (kind IN ('user', 'staff') AND r.type IS NULL) THEN {_VERSION} END"
+        ),
         "event_name": Field("COALESCE(known_name, 'zendesk_unknown')"),
         "channel": Field(
             f"CASE WHEN kind IN ('message', 'chat', 'offline') THEN 'chat' "
@@ -158,7 +171,7 @@ _PLAN = Plan(
         ),
         **speaker_fields("turn_speaker"),
         "occurred_at": Field(
-            "CASE WHEN kind IN ('user', 'staff') THEN COALESCE(r.updated_at, r.created_at) "
+            "CASE WHEN kind IN ('user', 'staff') THEN COALESCE(r.time, r.updated_at, r.created_at) "
             "WHEN kind = 'ticket' THEN COALESCE(w.created_at, r.created_at) "
             "ELSE COALESCE(r.time, r.timestamp, r.created_at, r.created, r.updated_at) END",
             TIME,
@@ -184,6 +197,7 @@ _PLAN = Plan(
             "'zendesk_id'",
             """CASE
                 WHEN kind = 'user' THEN r.id
+                WHEN kind = 'person' THEN detail.id
                 WHEN kind = 'message' THEN CASE WHEN turn_speaker = 'customer' THEN actor.id END
                 WHEN kind IN ('added', 'comment') AND turn_speaker = 'customer' THEN COALESCE(writer, requester)
                 ELSE requester
@@ -191,12 +205,13 @@ _PLAN = Plan(
         ),
         (
             "'email'",
-            f"CASE WHEN kind = 'user' THEN r.email WHEN kind = 'ticket' AND {_VIA} = 'email' THEN {_SENDER} END",
+            f"CASE kind WHEN 'user' THEN r.email WHEN 'person' THEN detail.email "
+            f"WHEN 'ticket' THEN CASE WHEN {_VIA} = 'email' THEN {_SENDER} END END",
         ),
         ("'email'", "visitor.email"),
         ("'phone'", "CASE WHEN kind = 'user' THEN r.phone END"),
         ("'phone'", "visitor.phone"),
-        ("'user_id'", "CASE WHEN kind = 'user' THEN r.external_id END"),
+        ("'user_id'", "CASE kind WHEN 'user' THEN r.external_id WHEN 'person' THEN nullif(detail.external_id, '') END"),
         ("'zendesk_conversation_id'", "event.conversation_id"),
         ("'zendesk_visitor_id'", "visitor.id"),
     ),
@@ -216,13 +231,17 @@ _PLAN = Plan(
 )
 
 CONNECTOR = Connector(
-    doc="Zendesk: webhook events of tickets and messaging, exports of tickets, comments, chats and users (JSON)",
+    doc="Zendesk: webhook events of tickets, messaging and users, exports of tickets, comments, chats and users (JSON)",
     channels=("ticket", "email", "web", "app", "chat", "call", "sms", "whatsapp"),
     framing="json",
     plan=lambda _mapping, _columns: _PLAN,
     records=_FORMAT,
     webhook=Webhook(
         secrets=("secret",),
-        check=hmac_base64("x-zendesk-webhook-signature", signed=after_header("x-zendesk-webhook-signature-timestamp")),
+        check=hmac_in(
+            "x-zendesk-webhook-signature",
+            encoding="base64",
+            signed=after_header("x-zendesk-webhook-signature-timestamp"),
+        ),
     ),
 )

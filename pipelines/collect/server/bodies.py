@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prometheus_client import Gauge
 from starlette.requests import Request as HttpRequest
 
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 
 _READ_SECONDS = 30.0
 _OVERHEAD = 4096  # bytes, about what a request takes beside its body
@@ -34,9 +34,9 @@ class Budget:
             self.change(-share.size)
 
     def change(self, size: int) -> None:
-        """Take `size` bytes, or give them back. Raises Refused (429) where they are not there."""
+        """Take `size` bytes, or give them back. Raises RefusedError (429) where they are not there."""
         if size > self._left:
-            raise Refused(429, "the collector is busy; send it again later")
+            raise RefusedError(429, "the collector is busy; send it again later")
         self._left -= size
         self._gauge.inc(size)
 
@@ -49,7 +49,7 @@ class Share:
     size: int = 0
 
     def take(self, size: int) -> None:
-        """Take more. Raises Refused (429)."""
+        """Take more. Raises RefusedError (429)."""
         self.budget.change(size)
         self.size += size
 
@@ -60,19 +60,19 @@ class Share:
 
 
 async def read_body(request: HttpRequest, share: Share, limit: int) -> bytes:
-    """The body without its Content-Encoding. Raises Refused: 400, 408, 413 over `limit` bytes, 415, 429."""
+    """The body without its Content-Encoding. Raises RefusedError: 400, 408, 413 over `limit` bytes, 415, 429."""
     said = request.headers.get("content-length", "")
     if said.isdigit() and int(said) > limit:
         raise _too_large(limit)
     try:
         raw = await asyncio.wait_for(_received(request, share, limit), _READ_SECONDS)
     except TimeoutError as problem:
-        raise Refused(408, "the body did not come in time") from problem
+        raise RefusedError(408, "the body did not come in time") from problem
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
         return raw
     if encoding not in _WBITS:
-        raise Refused(415, "Content-Encoding is none of gzip, deflate, identity")
+        raise RefusedError(415, "Content-Encoding is none of gzip, deflate, identity")
     return await _unpacked(raw, _WBITS[encoding], share, limit)
 
 
@@ -95,7 +95,7 @@ async def _unpacked(raw: bytes, wbits: int, share: Share, limit: int) -> bytes:
         share.take(room)
         try:
             body = await asyncio.to_thread(unpacked, raw, wbits, room)
-        except Refused:
+        except RefusedError:
             share.give_back(room)
             if room == limit:
                 raise
@@ -106,18 +106,18 @@ async def _unpacked(raw: bytes, wbits: int, share: Share, limit: int) -> bytes:
 
 
 def unpacked(data: bytes, wbits: int, limit: int) -> bytes:
-    """Packed data, unpacked. Raises Refused: 413 over `limit` bytes, 400 for what is damaged or cut off."""
+    """Packed data, unpacked. Raises RefusedError: 413 over `limit` bytes, 400 for what is damaged or cut off."""
     unpacking = zlib.decompressobj(wbits)
     try:
         body = unpacking.decompress(data, limit + 1)
     except zlib.error as problem:
-        raise Refused(400, "the body is not what Content-Encoding says") from problem
+        raise RefusedError(400, "the body is not what Content-Encoding says") from problem
     if len(body) > limit:
         raise _too_large(limit)
     if not unpacking.eof or unpacking.unused_data:
-        raise Refused(400, "the packed body is cut off, or something follows it")
+        raise RefusedError(400, "the packed body is cut off, or something follows it")
     return body
 
 
-def _too_large(limit: int) -> Refused:
-    return Refused(413, f"the body is larger than {limit:,} bytes; send less at once")
+def _too_large(limit: int) -> RefusedError:
+    return RefusedError(413, f"the body is larger than {limit:,} bytes; send less at once")

@@ -16,7 +16,7 @@ from pipelines.collect.server.bodies import Share, read_body
 from pipelines.collect.server.collector import MEBIBYTE, Collector
 from pipelines.collect.server.keys import key_of
 from pipelines.collect.server.lines import enveloped, parsed
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 
 CONNECTOR = "cloudevents"
 _STRUCTURED = "application/cloudevents+json"
@@ -48,7 +48,7 @@ def _handshake(request: HttpRequest) -> Response:
     """Any origin may send, as often as it likes: a delivery must have the key."""
     origin = request.headers.get("webhook-request-origin")
     if not origin:
-        raise Refused(400, "the header WebHook-Request-Origin is missing")
+        raise RefusedError(400, "the header WebHook-Request-Origin is missing")
     headers = {"Allow": "POST", "WebHook-Allowed-Origin": origin}
     if _RATE in request.headers:
         headers["WebHook-Allowed-Rate"] = request.headers[_RATE]
@@ -61,15 +61,17 @@ def _payload(request: HttpRequest, body: bytes) -> tuple[bytes, Sequence[Event]]
     if media_type == _BATCHED:
         found = parsed(body)
         if not isinstance(found, list) or not all(isinstance(event, dict) for event in found):
-            raise Refused(400, "a batch is a JSON array of events")
+            raise RefusedError(400, "a batch is a JSON array of events")
         return body, found
     if media_type == _STRUCTURED:
         event = parsed(body)
         if not isinstance(event, dict):
-            raise Refused(400, "an event is a JSON object")
+            raise RefusedError(400, "an event is a JSON object")
         return body, [event]
     if f"{_PREFIX}specversion" not in request.headers:
-        raise Refused(415, f"send {_STRUCTURED}, {_BATCHED}, or the headers ce-id, ce-source, ce-specversion, ce-type")
+        raise RefusedError(
+            415, f"send {_STRUCTURED}, {_BATCHED}, or the headers ce-id, ce-source, ce-specversion, ce-type"
+        )
     event = _attributes(request)
     return _structured(event, body, media_type), [event]
 
@@ -101,4 +103,4 @@ def _structured(attributes: Event, body: bytes, media_type: str) -> bytes:
 def _demand_complete(event: Event) -> None:
     for name in _REQUIRED:
         if not isinstance(event.get(name), str) or not event[name]:
-            raise Refused(400, f"the event has no '{name}'")
+            raise RefusedError(400, f"the event has no '{name}'")

@@ -19,7 +19,7 @@ from pipelines.collect.server.cors import cors_headers, preflight
 from pipelines.collect.server.metrics import Metrics
 from pipelines.collect.server.sources import Source, Sources
 from pipelines.collect.server.writer import Lines, TokenUsedError, Writer
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 from warehouse.settings import CollectorSettings
 
 MEBIBYTE = 1024 * 1024
@@ -44,7 +44,7 @@ class Collector:
     now: Callable[[], datetime] = _now
 
     async def land(self, source: Source, data: bytes, events: int, token: str | None = None) -> None:
-        """Wait until whole lines are on the disk. Raises Refused: 503 if the disk does not take them, 409 for a token.
+        """Wait until whole lines are on the disk. Raises RefusedError: 503 if the disk takes none, 409 for a token.
 
         `token` is remembered with the lines, or not at all.
         """
@@ -52,9 +52,9 @@ class Collector:
         try:
             await asyncio.wrap_future(self.writer.submit(Lines(source.target, data, own)))
         except OSError as problem:
-            raise Refused(503, "the events cannot be stored now; send them again later") from problem
+            raise RefusedError(503, "the events cannot be stored now; send them again later") from problem
         except TokenUsedError as problem:
-            raise Refused(409, "the token of this request has been used before") from problem
+            raise RefusedError(409, "the token of this request has been used before") from problem
         self.metrics.events.labels(*source.target).inc(events)
 
 
@@ -83,16 +83,16 @@ async def _guarded(collector: Collector, name: str, handle: Handle, request: Htt
     try:
         with collector.budget.share() as share:
             return await handle(collector, request, share)
-    except Refused as refused:
+    except RefusedError as refused:
         return refusal(refused)
     except ClientDisconnect:
-        return refusal(Refused(400, "the request broke off"))
+        return refusal(RefusedError(400, "the request broke off"))
     except Exception as problem:  # noqa: BLE001 (its text may quote a payload, which must not reach a log)
         _LOG.error("%s", _place(problem, name))
-        return refusal(Refused(500, "the collector cannot take this request; its log says where"))
+        return refusal(RefusedError(500, "the collector cannot take this request; its log says where"))
 
 
-def refusal(refused: Refused) -> Response:
+def refusal(refused: RefusedError) -> Response:
     """The answer to a request that was not landed."""
     headers = {"Retry-After": _RETRY_SECONDS} if refused.status in _RETRIED else {}
     if refused.status == 401:

@@ -7,7 +7,7 @@ import orjson
 
 from pipelines.collect.requests import ENVELOPE
 from pipelines.collect.text_lines import MAX_LINE_BYTES
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 
 
 def instant(moment: datetime) -> str:
@@ -16,21 +16,29 @@ def instant(moment: datetime) -> str:
 
 
 def enveloped(payload: bytes, received_at: datetime, headers: Mapping[str, str]) -> bytes:
-    """The line of a payload (JSON) in the envelope of its request. Raises Refused (413)."""
+    """The line of a payload (JSON) in the envelope of its request. Raises RefusedError (413)."""
     said = orjson.dumps({"received_at": instant(received_at), "headers": dict(headers)})
     return line(b'{"' + ENVELOPE.encode() + b'":' + said + b',"body":' + payload + b"}")
 
 
 def line(payload: bytes) -> bytes:
-    """JSON as one line with its newline: none stands inside a text. Raises Refused (413) for one that is too long."""
+    """JSON as one line with its newline: none stands inside a text. Raises RefusedError (413) if it is too long."""
     if len(payload) >= MAX_LINE_BYTES:
-        raise Refused(413, f"the payload is larger than {MAX_LINE_BYTES:,} bytes; send less at once")
+        raise RefusedError(413, f"the payload is larger than {MAX_LINE_BYTES:,} bytes; send less at once")
     return payload.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
 def parsed(body: bytes) -> object:
-    """The body as JSON. Raises Refused (400), also for what JSON allows and others don't read: lone surrogates."""
+    """The body as JSON. Raises RefusedError (400), also for what JSON allows and others don't read: lone surrogates."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as problem:
-        raise Refused(400, "the body is not valid JSON in UTF-8") from problem
+        raise RefusedError(400, "the body is not valid JSON in UTF-8") from problem
+
+
+def dumped(value: object) -> bytes:
+    """What was parsed as JSON again. Raises RefusedError (400) for what is nested deeper than can be written."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as problem:
+        raise RefusedError(400, "the payload is nested more than 250 levels deep; send a flatter one") from problem

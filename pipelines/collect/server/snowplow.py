@@ -14,7 +14,7 @@ from pipelines.collect.server.bodies import Share, read_body
 from pipelines.collect.server.collector import MEBIBYTE, Collector
 from pipelines.collect.server.lines import enveloped, parsed
 from pipelines.collect.server.sources import Source
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 
 CONNECTOR = "snowplow"
 _SCHEMA = "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4"
@@ -28,7 +28,7 @@ async def payload_data(collector: Collector, request: HttpRequest, share: Share)
     found = parsed(body)
     events = found.get("data") if isinstance(found, dict) else None
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise Refused(400, "the body is no payload_data; 'data' must be an array of objects")
+        raise RefusedError(400, "the body is no payload_data; 'data' must be an array of objects")
     await _land(collector, request, body, events)
     return PlainTextResponse("ok")
 
@@ -53,12 +53,12 @@ async def _land(collector: Collector, request: HttpRequest, payload: bytes, even
 def _source_of(collector: Collector, events: Sequence[dict[str, Any]]) -> Source:
     """Trackers send no key: the only source takes all, else the app id (aid) is what the write key of one must be.
 
-    Raises Refused: 400 for events of several apps in one request, 401 for one that is unknown.
+    Raises RefusedError: 400 for events of several apps in one request, 401 for one that is unknown.
     """
     only = collector.sources.only(CONNECTOR)
     if only is not None:
         return only
     apps = {str(event.get("aid", "")) for event in events}
     if len(apps) != 1:
-        raise Refused(400, "the events are of several apps; send those of one app id at once")
+        raise RefusedError(400, "the events are of several apps; send those of one app id at once")
     return collector.sources.with_key(CONNECTOR, apps.pop())

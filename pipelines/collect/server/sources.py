@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pipelines.collect.connectors import connectors
 from pipelines.collect.signatures import BASIC
-from pipelines.collect.webhook import Refused, Secrets, Webhook
+from pipelines.collect.webhook import RefusedError, Secrets, Webhook
 from warehouse.errors import RapportError
 from warehouse.settings import SourceSettings
 
@@ -17,6 +17,7 @@ from warehouse.settings import SourceSettings
 SPOKEN = ("segment", "snowplow", "cloudevents")
 KEY = "write_key"
 _VARIABLE = "env:"
+_OR_BASIC = f" (or {' and '.join(BASIC)})"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
@@ -41,14 +42,14 @@ class Sources:
     known: tuple[Source, ...]
 
     def with_key(self, connector: str, key: str) -> Source:
-        """The source of `connector` that has this write key. Raises Refused (401).
+        """The source of `connector` that has this write key. Raises RefusedError (401).
 
         All are compared, by digests, so that the time tells nothing of a key.
         """
         given = _digest(key)
         matches = [s for s in self._of(connector) if hmac.compare_digest(_digest(s.secrets.get(KEY, "")), given)]
         if not matches or not key:
-            raise Refused(401, "the write key is unknown")
+            raise RefusedError(401, "the write key is unknown")
         return matches[0]
 
     def only(self, connector: str) -> Source | None:
@@ -57,11 +58,11 @@ class Sources:
         return found[0] if len(found) == 1 and not found[0].secrets.get(KEY) else None
 
     def named(self, connector: str, name: str) -> Source:
-        """The source of that name. Raises Refused (404)."""
+        """The source of that name. Raises RefusedError (404)."""
         for source in self._of(connector):
             if source.name == name:
                 return source
-        raise Refused(404, "there is no such source; [sources] in rapport.toml names them")
+        raise RefusedError(404, "there is no such source; [sources] in rapport.toml names them")
 
     def _of(self, connector: str) -> Iterable[Source]:
         return (source for source in self.known if source.connector == connector)
@@ -125,9 +126,9 @@ def _lack(source: Source) -> str:
     if webhook is None:
         return f"connector '{source.connector}' takes no requests"
     missing = [name for name in webhook.secrets or BASIC if not source.secrets.get(name)]
-    if webhook.or_basic and all(source.secrets.get(name) for name in BASIC):
+    if not missing or (webhook.or_basic and all(source.secrets.get(name) for name in BASIC)):
         return ""
-    return f"it has no {', no '.join(missing)}" if missing else ""
+    return f"it has no {', no '.join(missing)}{_OR_BASIC if webhook.or_basic else ''}"
 
 
 def _demand_distinct(found: Iterable[Source]) -> None:

@@ -6,16 +6,15 @@ Source: Segment, HTTP Tracking API Source (limits, authentication); analytics.js
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
 from pipelines.collect.server.bodies import Share, read_body
 from pipelines.collect.server.collector import Collector
 from pipelines.collect.server.keys import key_of
-from pipelines.collect.server.lines import instant, line, parsed
+from pipelines.collect.server.lines import dumped, instant, line, parsed
 from pipelines.collect.server.sources import Source
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 
 CONNECTOR = "segment"
 MAX_EVENT_BYTES = 32 * 1024
@@ -35,14 +34,14 @@ async def track(collector: Collector, request: HttpRequest, share: Share) -> Res
     """A call, or a batch of them."""
     name = request.path_params["call"]
     if name not in CALLS:
-        raise Refused(404, f"'{name}' is no call; there are {', '.join(_CALLS)}")
+        raise RefusedError(404, f"'{name}' is no call; there are {', '.join(_CALLS)}")
     key = key_of(request)
     source = collector.sources.with_key(CONNECTOR, key) if key else None
     received_at = instant(collector.now())
     body = await _body(request, share)
     found = parsed(body)
     if not isinstance(found, dict):
-        raise Refused(400, "the body is not a JSON object")
+        raise RefusedError(400, "the body is not a JSON object")
     source = source or _source_of(collector, found)
     call = CALLS[name]
     events = _events(found, call)
@@ -55,10 +54,10 @@ async def track(collector: Collector, request: HttpRequest, share: Share) -> Res
 async def _body(request: HttpRequest, share: Share) -> bytes:
     try:
         return await read_body(request, share, MAX_BATCH_BYTES)
-    except Refused as refused:
+    except RefusedError as refused:
         if refused.status != 413:
             raise
-        raise Refused(400, f"a batch may have {MAX_BATCH_BYTES:,} bytes; send less at once") from refused
+        raise RefusedError(400, f"a batch may have {MAX_BATCH_BYTES:,} bytes; send less at once") from refused
 
 
 def _source_of(collector: Collector, found: Event) -> Source:
@@ -70,16 +69,16 @@ def _source_of(collector: Collector, found: Event) -> Source:
 def _events(found: Event, call: str) -> list[Event]:
     events = found.get(_BATCH) if call == _BATCH else [found]
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise Refused(400, "'batch' is not an array of objects")
+        raise RefusedError(400, "'batch' is not an array of objects")
     return events
 
 
 def _demand_small(body: bytes, events: Sequence[Event], call: str) -> None:
-    """Raise Refused (400) for an event over the limit. None of a small body is."""
+    """Raise RefusedError (400) for an event over the limit. None of a small body is."""
     if len(body) <= MAX_EVENT_BYTES:
         return
-    if call != _BATCH or any(len(orjson.dumps(event)) > MAX_EVENT_BYTES for event in events):
-        raise Refused(400, f"an event may have {MAX_EVENT_BYTES:,} bytes; send smaller ones")
+    if call != _BATCH or any(len(dumped(event)) > MAX_EVENT_BYTES for event in events):
+        raise RefusedError(400, f"an event may have {MAX_EVENT_BYTES:,} bytes; send smaller ones")
 
 
 def _line(body: bytes, found: Event, events: Sequence[Event], call: str, received_at: str) -> bytes:
@@ -91,9 +90,9 @@ def _line(body: bytes, found: Event, events: Sequence[Event], call: str, receive
     is_changed = _take(found, taken)
     if call == _BATCH:
         is_changed = sum(_take(event, _OURS) for event in events) + is_changed
-    payload = orjson.dumps(found) if is_changed else body.strip()
+    payload = dumped(found) if is_changed else body.strip()
     others = payload[1:].lstrip()
-    return line(orjson.dumps(ours)[:-1] + (b"" if others.startswith(b"}") else b",") + others)
+    return line(dumped(ours)[:-1] + (b"" if others.startswith(b"}") else b",") + others)
 
 
 def _take(event: Event, names: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from pipelines.collect.server.collector import MEBIBYTE, Collector
 from pipelines.collect.server.lines import enveloped
 from pipelines.collect.server.sources import Source, webhook_of
 from pipelines.collect.signatures import BASIC, basic
-from pipelines.collect.webhook import Answer, Refused, Request, Secrets, Webhook
+from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook
 
 CONFIRM = "confirm_subscriptions"
 # The only addresses that are fetched: Amazon's notification service, in all its regions.
@@ -27,7 +27,7 @@ async def receive(collector: Collector, request: HttpRequest, share: Share) -> R
     source = collector.sources.named(connector, request.path_params.get("source", connector))
     webhook = webhook_of(connector)
     if webhook is None:
-        raise Refused(404, f"connector '{connector}' takes no webhooks here")
+        raise RefusedError(404, f"connector '{connector}' takes no webhooks here")
     body = await read_body(request, share, collector.settings.max_body_mb * MEBIBYTE)
     asked = Request(request.method, _url(collector, request), _headers(request), body, collector.now())
     # Signatures take their time, and a check may fetch a certificate.
@@ -45,7 +45,7 @@ def _judged(webhook: Webhook, asked: Request, secrets: Secrets) -> Answer | tupl
     if answer is not None:
         return answer
     if asked.method not in ("POST", "PUT"):
-        raise Refused(405, "events are sent by POST")
+        raise RefusedError(405, "events are sent by POST")
     token = _checked(webhook, asked, secrets)
     kept = {name: asked.headers[name] for name in webhook.headers if name in asked.headers}
     return token, enveloped(webhook.record(asked), asked.received_at, kept)
@@ -61,26 +61,26 @@ def _checked(webhook: Webhook, asked: Request, secrets: Secrets) -> str | None:
 async def _answered(answer: Answer, source: Source) -> Response:
     if answer.fetch_url:
         if source.secrets.get(CONFIRM, "").lower() != "true":
-            raise Refused(403, f"subscriptions are not confirmed here; set {CONFIRM} of the source")
+            raise RefusedError(403, f"subscriptions are not confirmed here; set {CONFIRM} of the source")
         await asyncio.to_thread(_fetch, answer.fetch_url)
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
 
 def _fetch(url: str) -> None:
-    """Confirm a subscription; a redirection is not followed. Raises Refused (403, 502)."""
+    """Confirm a subscription; a redirection is not followed. Raises RefusedError (403, 502)."""
     parts = urlsplit(url)
     if parts.scheme != "https" or parts.port not in (None, 443) or not _CONFIRMED_HOST.fullmatch(parts.hostname or ""):
-        raise Refused(403, "the address that confirms the subscription is not Amazon's")
+        raise RefusedError(403, "the address that confirms the subscription is not Amazon's")
     connection = HTTPSConnection(parts.hostname or "", timeout=_FETCH_SECONDS)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")
         status = connection.getresponse().status
     except (OSError, HTTPException) as problem:
-        raise Refused(502, "the subscription could not be confirmed") from problem
+        raise RefusedError(502, "the subscription could not be confirmed") from problem
     finally:
         connection.close()
     if status != 200:
-        raise Refused(502, "the subscription was not confirmed")
+        raise RefusedError(502, "the subscription was not confirmed")
 
 
 def _url(collector: Collector, request: HttpRequest) -> str:

@@ -5,23 +5,41 @@ events of any name have. Where that is no event about consent, it repeats what h
 page view): of what a person repeats on a day one row stays, the last.
 """
 
+from collections.abc import Iterable
+
 from pipelines.keep.definition import Rollup
 from schemas.keys import key_sql
-from schemas.vocabulary import CONSENT_EVENTS, CONSENT_LIST_EVENTS, CONTACT_CHANNELS
+from schemas.vocabulary import (
+    CONSENT_EVENTS,
+    CONSENT_LIST_EVENTS,
+    CONSENT_STATUSES,
+    CONTACT_CHANNELS,
+    DENIALS,
+    GRANTS,
+    OTHER_BASES,
+)
 
 _NAMED = {f"{channel}_{sign}": statement for channel in CONTACT_CHANNELS for sign, statement in CONSENT_EVENTS.items()}
-_MEMBERS = ("purpose", "channel", "status", "legal_basis", "version", "stated_at")
+_MEMBERS = ("purpose", "channel", "status", "legal_basis", "version", "stated_at", "expires_at", "is_explicit")
 _ABOUT_CONSENT = (*_NAMED, *CONSENT_LIST_EVENTS)
-_OF_THE_EVENT = key_sql("interaction_id", "purpose", "channel")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+_APART = f"CASE WHEN legal_basis IN ({_listed(OTHER_BASES)}) THEN legal_basis ELSE '' END"
+_OF_THE_EVENT = key_sql("interaction_id", "purpose", "channel", _APART)
 _OF_THE_DAY = key_sql(
-    "anchor", "purpose", "channel", "status", "legal_basis", "COALESCE(version, '')", "heard_at::DATE::VARCHAR"
-)
+    "anchor", "purpose", "channel", "status", "legal_basis", "COALESCE(version, '')",
+    "COALESCE(expires_at::VARCHAR, '')", "heard_at::DATE::VARCHAR",
+)  # fmt: skip
 _STRUCT = "STRUCT(" + ", ".join(f"{name} VARCHAR" for name in _MEMBERS) + ")"
 _SHAPE = "[{" + ",".join(f'"{name}":"VARCHAR"' for name in _MEMBERS) + "}]"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+_BY_NAME = (
+    "{'purpose': 'marketing', 'channel': its_channel, 'status': its_status, 'legal_basis': its_basis, "
+    "'version': NULL, 'stated_at': NULL, 'expires_at': NULL, 'is_explicit': NULL}"
+)
 
 
 def _by_name(place: int) -> str:
@@ -31,10 +49,14 @@ def _by_name(place: int) -> str:
 
 
 # A denial of all purposes beside grants of some is said first: it takes back all others.
-_TAKES_ALL_BACK = "one.purpose = '*' AND one.status = 'denied'"
+_TAKES_ALL_BACK = f"one.purpose = '*' AND one.status IN ({_listed(DENIALS)})"
 _BEFORE = "INTERVAL 1 MICROSECOND"
-_STATED = "TRY_CAST(one.stated_at AS TIMESTAMPTZ)"
+_STATED, _EXPIRES = "TRY_CAST(one.stated_at AS TIMESTAMPTZ)", "TRY_CAST(one.expires_at AS TIMESTAMPTZ)"
 _LAST = "arg_min(interaction_id, {'at': -epoch_us(stated_at), 'id': interaction_id})"
+_STRICTNESS = f"list_position([{_listed(CONSENT_STATUSES)}], status)"
+_SAME_IN_ALL = (
+    "anchor", "purpose", "channel", "status", "legal_basis", "version", "expires_at", "is_explicit",
+)  # fmt: skip
 
 
 def _statements(value: str) -> str:
@@ -60,17 +82,13 @@ ROLLUP = Rollup(
                 AND anchor IS NOT NULL AND NOT is_machine
         ),
         gathered AS (
-            SELECT interaction_id, anchor, occurred_at, is_repeated, list_concat(
-                CASE WHEN its_status IS NOT NULL
-                    THEN [{{'purpose': 'marketing', 'channel': its_channel, 'status': its_status,
-                        'legal_basis': its_basis, 'version': NULL, 'stated_at': NULL}}::{_STRUCT}] END,
-                listed
-            ) AS all_of_them
+            SELECT interaction_id, anchor, occurred_at, is_repeated,
+                list_concat(CASE WHEN its_status IS NOT NULL THEN [{_BY_NAME}::{_STRUCT}] END, listed) AS all_of_them
             FROM heard
         ),
         single AS (
             SELECT * EXCLUDE (all_of_them), unnest(all_of_them) AS one,
-                len(list_filter(all_of_them, lambda one: one.status = 'granted')) > 0 AS has_grant
+                len(list_filter(all_of_them, lambda one: one.status IN ({_listed(GRANTS)}))) > 0 AS has_grant
             FROM gathered
         ),
         said AS (
@@ -82,16 +100,20 @@ ROLLUP = Rollup(
                     AS legal_basis,
                 nullif(one.version, '') AS version,
                 LEAST(CASE WHEN {_STATED} >= TIMESTAMPTZ 'epoch' THEN {_STATED} END, occurred_at)
-                    - CASE WHEN has_grant AND {_TAKES_ALL_BACK} THEN {_BEFORE} ELSE INTERVAL 0 SECOND END AS stated_at
+                    - CASE WHEN has_grant AND {_TAKES_ALL_BACK} THEN {_BEFORE} ELSE INTERVAL 0 SECOND END AS stated_at,
+                CASE WHEN isfinite({_EXPIRES}) THEN {_EXPIRES} END AS expires_at,
+                NOT is_repeated AND one.status <> 'implied'
+                    AND COALESCE(one.is_explicit <> 'false', TRUE) AS is_explicit
             FROM single
-            WHERE one.status IN ('granted', 'denied')
+            WHERE one.status IN ({_listed(CONSENT_STATUSES)})
         ),
         named AS (
             SELECT * EXCLUDE (is_repeated),
                 CASE WHEN is_repeated THEN {_OF_THE_DAY} ELSE {_OF_THE_EVENT} END AS consent_id
             FROM said
             QUALIFY row_number() OVER (
-                PARTITION BY interaction_id, purpose, channel ORDER BY status, stated_at DESC, legal_basis, version
+                PARTITION BY interaction_id, purpose, channel, {_APART}
+                ORDER BY {_STRICTNESS}, stated_at DESC, legal_basis, version, expires_at
             ) = 1
         )
         SELECT *
@@ -99,7 +121,7 @@ ROLLUP = Rollup(
         QUALIFY row_number() OVER (PARTITION BY consent_id ORDER BY stated_at DESC, interaction_id) = 1
     """,
     merge={
-        **{name: f"MIN({name})" for name in ("anchor", "purpose", "channel", "status", "legal_basis", "version")},
+        **{name: f"MIN({name})" for name in _SAME_IN_ALL},
         "stated_at": "MAX(stated_at)",
         "heard_at": "MAX(heard_at)",
         "interaction_id": _LAST,
@@ -108,4 +130,5 @@ ROLLUP = Rollup(
     "OR i.interaction_id IN (SELECT interaction_id FROM keep_retracted))",
     span=("stated_at", "heard_at"),
     near=("anchor",),
+    gate=f"(event_name IN ({_listed(_ABOUT_CONSENT)}) OR consents IS NOT NULL)",
 )

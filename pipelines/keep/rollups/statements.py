@@ -26,4 +26,5 @@ ROLLUP = Rollup(
     """,
     merge={},
     near=("anchor",),
+    gate="event_name = 'identify'",
 )

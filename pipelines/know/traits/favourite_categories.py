@@ -20,6 +20,7 @@ SELECT 'daily_categories' AS table_name, concat_ws(' ', d.anchor, d.day, d.categ
   d.day::TIMESTAMPTZ AS seen_at, d.interaction_count::VARCHAR AS detail
 FROM daily_categories AS d
 JOIN know_identifiers AS i ON i.identifier = d.anchor
+  AND (d.day::TIMESTAMPTZ >= i.valid_from) IS NOT FALSE AND (d.day::TIMESTAMPTZ < i.valid_to) IS NOT FALSE
 JOIN know_interests AS n ON n.customer_id = i.customer_id AND n.category = d.category
 WHERE n.rank <= 3 AND d.day < (SELECT as_of_day FROM know_clock)
 """,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.collect.server import bodies
 from pipelines.collect.server.bodies import Budget, unpacked
 from pipelines.collect.server.metrics import Metrics
-from pipelines.collect.webhook import Refused
+from pipelines.collect.webhook import RefusedError
 from tests.collect.server.running import KEY, Running, basic, running
 
 CALL = json.dumps({"messageId": "m"}).encode()
@@ -55,7 +55,7 @@ def test_a_body_is_unpacked_up_to_the_limit_and_not_further(body: bytes, limit: 
     if len(body) <= limit:
         assert unpacked(packed, 31, limit) == body
     else:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             unpacked(packed, 31, limit)
         assert refused.value.status == 413
 
@@ -64,7 +64,7 @@ def test_requests_share_a_budget_and_give_it_back() -> None:
     budget = Budget(20_000, Metrics().held_bytes)
     with budget.share() as share:
         share.take(10_000)
-        with pytest.raises(Refused) as refused, budget.share() as other:
+        with pytest.raises(RefusedError) as refused, budget.share() as other:
             other.take(4_000)
         assert refused.value.status == 429
         share.give_back(5_000)

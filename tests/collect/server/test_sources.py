@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.collect.server import sources
 from pipelines.collect.server.sources import Source, served_sources, webhook_of
-from pipelines.collect.webhook import Refused, Webhook
+from pipelines.collect.webhook import RefusedError, Webhook
 from tests.collect.server.running import SOURCES, Running
 from warehouse.errors import RapportError
 from warehouse.settings import Settings, SourceSettings, load_settings
@@ -77,12 +77,23 @@ def test_a_webhook_needs_its_secrets_or_basic(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+@pytest.mark.parametrize("name", ["brevo", "sparkpost"])
+def test_a_token_or_basic_serves_a_source_whose_provider_offers_both(name: str) -> None:
+    both = {"username": "u", "password": "p"}
+    for secrets in ({"auth_token": "t"}, both, {**both, "auth_token": "t"}):
+        found, lacking = served_sources({name: SourceSettings(secrets=secrets)}, {})
+        assert ([source.name for source in found.known], lacking) == ([name], [])
+    given = {"shop": SHOP, name: SourceSettings(secrets={"username": "u"})}
+    _, lacking = served_sources(given, {"SHOP_KEY": "k"})
+    assert lacking == [f"source '{name}' is not served: it has no auth_token (or username and password)"]
+
+
 def test_keys_are_those_of_their_connector() -> None:
     assert SOURCES.with_key("cloudevents", "key-1").name == "bus"
     assert SOURCES.only("snowplow") == Source("web", "snowplow", {})
     assert SOURCES.only("cloudevents") is None
     for key in ("", "key-3", "key-1 "):
-        with pytest.raises(Refused, match="unknown"):
+        with pytest.raises(RefusedError, match="unknown"):
             SOURCES.with_key("segment", key)
     assert webhook_of("none") is None
 

@@ -9,12 +9,12 @@ import pytest
 from pipelines.collect.server import webhooks
 from pipelines.collect.server.sources import Source, Sources
 from pipelines.collect.signatures import basic as check_basic
-from pipelines.collect.signatures import hmac_hex, hmac_of
-from pipelines.collect.webhook import Answer, Refused, Request, Secrets, Webhook, form_record
+from pipelines.collect.signatures import hmac_in, hmac_of
+from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook, form_record
 from tests.collect.server.running import Running, basic, landed, running
 
 PRIVATE = "private"
-SIGNED = Webhook(("secret",), hmac_hex("x-signature", signed=lambda request: request.url.encode() + request.body))
+SIGNED = Webhook(("secret",), hmac_in("x-signature", signed=lambda request: request.url.encode() + request.body))
 SOURCES = Sources((Source("fake", "fake", {"secret": PRIVATE}), Source("second", "fake", {"secret": "another"})))
 
 
@@ -92,7 +92,7 @@ def test_basic_is_asked_for_where_nothing_is_signed_or_where_the_source_sets_it(
                 for header in (basic("u", "p"), basic("u", "q"), basic("v", "p"), "", "Basic !", "Bearer p")
             ]
         assert statuses == [200, 401, 401, 401, 401, 401]
-    with pytest.raises(Refused, match="username"):
+    with pytest.raises(RefusedError, match="username"):
         check_basic(Request("POST", "", {"authorization": "Basic dTpw"}, b"", collector.collector.now()), {})
 
 
