@@ -20,7 +20,6 @@ NORMALISED_KINDS = ("email", PHONE)
 # Unicode's white space, the C0 separators, and the byte-order mark: a character class of RE2 and of `re`.
 _SPACE = "\t-\r\x1c-  \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 _EDGES = f"^[{_SPACE}]+|[{_SPACE}]+$"
-_PRINTABLE_ASCII = "[!-~]*"
 _PAUSE = ",,"
 _PHONE_PUNCTUATION = f"[-{_SPACE}().,/\u2010-\u2015]"
 
@@ -45,9 +44,9 @@ def cleaned_sql(kind: str, value: str) -> str:
     About 110 ns a value on one core; less where `kind` is a literal, as the other branches are folded away.
     """
     edges, phone = literal(_EDGES), literal(_PHONE_PUNCTUATION)
-    # Nearly all values need no trimming, and the test for that costs less than the trimming.
+    # Nearly all values are of one byte a character and need no trimming; the test for that costs a third of it.
     trimmed = (
-        f"CASE WHEN regexp_full_match({value}, {literal(_PRINTABLE_ASCII)}) THEN {value} "
+        f"CASE WHEN strlen({value}) = length({value}) AND ({value})[1] > ' ' AND ({value})[-1] > ' ' THEN {value} "
         f"ELSE regexp_replace({value}, {edges}, '', 'g') END"
     )
     return (

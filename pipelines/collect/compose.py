@@ -10,8 +10,8 @@ import pyarrow as pa
 from expectations.masks import first_failure_sql, reasons
 from expectations.rule import Rule
 from pipelines.collect.connector import Check, Field, Plan, money_sql
-from pipelines.collect.phones import international_identifiers_sql, may_be_phone, spelled_sql
-from schemas.identifiers import anchor_sql, blocked_sql, cleaned_sql
+from pipelines.collect.phones import may_be_phone, spelled_sql
+from schemas.identifiers import anchor_sql, blocked_sql, cleaned_sql, international_sql
 from schemas.keys import key_sql
 from schemas.table import IDENTIFIERS, INSTANT, ITEMS, MONEY, REAL, TEXT, literal, quoted, sql_type
 from schemas.tables import tables
@@ -145,50 +145,65 @@ def _field_names() -> list[str]:
 
 
 def _values_sql(plan: Plan, identity: IdentitySettings) -> str:
-    """A column `value_<n>` for each identifier of the plan: cleaned, NULL where it is blocked or empty."""
-    normal = [cleaned_sql(kind, value) for kind, value in plan.identifiers]  # several times faster than in a list
-    return "".join(
-        f", {text} AS normal_{n}, CASE WHEN NOT {blocked_sql(f'normal_{n}', identity.blocked_values)} "
-        f"THEN normal_{n} END AS value_{n}"
-        for n, text in enumerate(normal)
-    )
+    """Columns `value_<n>`, each identifier of the plan cleaned, and `told_<n>`, the same with phones international.
+
+    Both are NULL where the value is blocked or empty.
+    """
+    return "".join(_value_sql(n, kind, value, identity) for n, (kind, value) in enumerate(plan.identifiers))
+
+
+def _value_sql(n: int, kind: str, value: str, identity: IdentitySettings) -> str:
+    def unblocked(text: str) -> str:
+        return f"CASE WHEN NOT {blocked_sql(text, identity.blocked_values)} THEN {text} END"
+
+    cleaned = f", {cleaned_sql(kind, value)} AS normal_{n}, {unblocked(f'normal_{n}')} AS value_{n}"
+    if not may_be_phone(kind):
+        return f"{cleaned}, value_{n} AS told_{n}"
+    number = international_sql(kind, f"value_{n}", identity.phone_region)
+    told = f"CASE WHEN value_{n} IS NOT NULL THEN {number} END"  # most records have none
+    return f"{cleaned}, {told} AS number_{n}, {unblocked(f'number_{n}')} AS told_{n}"
 
 
 def _identifiers_sql(plan: Plan, identity: IdentitySettings) -> str:
     """All identifiers of a record as a list, and `spelled`, the same as they were before they were international."""
     kinds = [kind for kind, _ in plan.identifiers]
-    listed = _listed_sql(plan, identity)
-    spelled = f"{spelled_sql(plan, listed)} AS spelled"
-    found = international_identifiers_sql(plan, identity, listed)
-    if len(kinds) < 2 or kinds[0] == kinds[1] or any(may_be_phone(kind) for kind in kinds[:2]):
+    spelled = f"{spelled_sql(plan, _listed_sql(plan, identity, is_told=False))} AS spelled"
+    found = _listed_sql(plan, identity, is_told=True)
+    if len(kinds) < 2 or kinds[0] == kinds[1]:
         return f"{found} AS identifiers, {spelled}"
     # Most records have one or both of the first two alone: their list needs no search.
-    others = [f"value_{n}" for n in range(2, len(kinds))] + list(plan.identifier_lists)
+    others = [f"told_{n}" for n in range(2, len(kinds))] + list(plan.identifier_lists)
+    first, second = (f"{{'kind': {kinds[n]}, 'value': told_{n}}}" for n in range(2))
     return f"""CASE
         WHEN {" OR ".join(f"{other} IS NOT NULL" for other in others) or "FALSE"} THEN {found}
-        WHEN value_0 IS NULL AND value_1 IS NULL THEN []
-        WHEN value_1 IS NULL THEN [{_struct_sql(kinds, 0)}]
-        WHEN value_0 IS NULL THEN [{_struct_sql(kinds, 1)}]
-        ELSE [{", ".join(sorted(_struct_sql(kinds, n) for n in range(2)))}]
+        WHEN told_0 IS NULL AND told_1 IS NULL THEN []
+        WHEN told_1 IS NULL THEN [{first}]
+        WHEN told_0 IS NULL THEN [{second}]
+        ELSE [{", ".join(sorted((first, second)))}]
     END AS identifiers, {spelled}"""
 
 
-def _struct_sql(kinds: Sequence[str], n: int) -> str:
-    return f"{{'kind': {kinds[n]}, 'value': value_{n}}}"
-
-
-def _listed_sql(plan: Plan, identity: IdentitySettings) -> str:
-    """All cleaned identifiers of a record as a list, without blocked values and repetitions."""
-    kinds = [kind for kind, _ in plan.identifiers]
-    listed = ", ".join(f"CASE WHEN value_{n} IS NOT NULL THEN {_struct_sql(kinds, n)} END" for n in range(len(kinds)))
-    found = f"list_filter([{listed}]::{sql_type(IDENTIFIERS)}, lambda i: i IS NOT NULL)"
+def _listed_sql(plan: Plan, identity: IdentitySettings, *, is_told: bool) -> str:
+    """All identifiers of a record as a list, without blocked values and repetitions; phones international if told."""
+    name = "told" if is_told else "value"
+    structs = (
+        f"CASE WHEN {name}_{n} IS NOT NULL THEN {{'kind': {kind}, 'value': {name}_{n}}} END"
+        for n, (kind, _) in enumerate(plan.identifiers)
+    )
+    found = f"list_filter([{', '.join(structs)}]::{sql_type(IDENTIFIERS)}, lambda i: i IS NOT NULL)"
     for extra in plan.identifier_lists:
-        value = cleaned_sql("i.kind", "i.value")
-        cleaned = f"list_transform({extra}, lambda i: {{'kind': i.kind, 'value': {value}}})"
-        blocked = blocked_sql("i.value", identity.blocked_values)
-        kept = f"list_filter({cleaned}, lambda i: i.kind <> '' AND i.value IS NOT NULL AND NOT {blocked})"
+        kept = _kept_sql(extra, cleaned_sql("i.kind", "i.value"), identity)
+        if is_told:
+            kept = _kept_sql(kept, international_sql("i.kind", "i.value", identity.phone_region), identity)
         found = f"list_concat({found}, {kept})"
     return f"list_sort(list_distinct({found}))"
+
+
+def _kept_sql(identifiers: str, value: str, identity: IdentitySettings) -> str:
+    """The identifiers `i` of a list with another value, without those that are then blocked or empty."""
+    changed = f"list_transform({identifiers}, lambda i: {{'kind': i.kind, 'value': {value}}})"
+    blocked = blocked_sql("i.value", identity.blocked_values)
+    return f"list_filter({changed}, lambda i: i.kind <> '' AND i.value IS NOT NULL AND NOT {blocked})"
 
 
 def _fields_sql(plan: Plan) -> str:

@@ -1,27 +1,12 @@
-"""Telephone numbers among the identifiers of a record get their international form; the other records are not touched.
+"""Where telephone numbers may be among the identifiers of a record, and how they were spelled.
 
-The library that knows the numbers is Python: it is called for the values of kind `phone` alone, and a plan that cannot
-have any goes without.
+The library that knows their international form is Python: it is called for the values of kind `phone` alone, and a
+plan that cannot have any goes without.
 """
 
 from pipelines.collect.connector import Plan
-from schemas.identifiers import PHONE, blocked_sql, international_sql
+from schemas.identifiers import PHONE
 from schemas.table import IDENTIFIERS, literal, sql_type
-from warehouse.settings import IdentitySettings
-
-
-def international_identifiers_sql(plan: Plan, identity: IdentitySettings, cleaned: str) -> str:
-    """SQL for the identifiers of a record of `plan`, of SQL for its cleaned ones and, as `value_<n>`, their values.
-
-    A number that is blocked in its international form is left out, too.
-    """
-    has_phone = _has_phone_sql(plan)
-    if has_phone is None:
-        return cleaned
-    value = international_sql("i.kind", "i.value", identity.phone_region)
-    told = f"list_transform({cleaned}, lambda i: {{'kind': i.kind, 'value': {value}}})"
-    kept = f"list_filter({told}, lambda i: NOT {blocked_sql('i.value', identity.blocked_values)})"
-    return f"CASE WHEN {has_phone} THEN list_sort(list_distinct({kept})) ELSE {cleaned} END"
 
 
 def spelled_sql(plan: Plan, cleaned: str) -> str:
