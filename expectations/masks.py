@@ -22,7 +22,7 @@ from expectations.rule import (
     NotNull,
     Rule,
 )
-from schemas.table import literal, quoted
+from schemas.table import literal, literals, quoted
 
 
 def failing_sql(rule: Rule) -> str:
@@ -84,7 +84,7 @@ def _condition(condition: Condition) -> str:
 
 
 def _listed(values: tuple[str, ...]) -> str:
-    return "(" + ", ".join(literal(value) for value in values) + ")"
+    return f"({literals(values)})"
 
 
 def _bound(bound: Bound) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.table import JSON
 from warehouse.errors import RapportError
+from warehouse.queries import records
 from warehouse.reader import LakeReader
 
 GROUP = "group:"
@@ -48,7 +49,7 @@ class Account:
 
 def read_account(lake: LakeReader, text: str) -> Account:
     """The account behind a group's id, or its VALUE alone if one group has it. Raises RapportError if it is not one."""
-    found = _rows(lake, _FOUND, {"text": text})
+    found = records(lake.execute(_FOUND, {"text": text}))
     if len(found) > 1 and found[0]["group_id"] != text:
         listed = ", ".join(row["group_id"] for row in found)
         raise RapportError(f"'{text}' is the value of {len(found)} groups; name one of {listed}")
@@ -59,7 +60,7 @@ def read_account(lake: LakeReader, text: str) -> Account:
         )
     group = found[0]
     chosen = {"group_id": group["group_id"]}
-    profile = next(iter(_rows(lake, "SELECT * FROM account_profiles WHERE group_id = $group_id", chosen)), {})
+    profile = next(iter(records(lake.execute("SELECT * FROM account_profiles WHERE group_id = $group_id", chosen))), {})
     return Account(
         group_id=group["group_id"],
         kind=group["kind"],
@@ -68,7 +69,7 @@ def read_account(lake: LakeReader, text: str) -> Account:
         first_seen_at=group["first_seen_at"],
         as_of=profile.get("as_of"),
         member_count=profile.get("member_count", 0),
-        members=_rows(lake, _MEMBERS, {**chosen, "limit": MEMBER_LIMIT}),
+        members=records(lake.execute(_MEMBERS, {**chosen, "limit": MEMBER_LIMIT})),
         traits=_traits(profile),
     )
 
@@ -82,9 +83,3 @@ def _traits(profile: dict[str, Any]) -> dict[str, Any]:
         column.name: json.loads(value) if column.type == JSON and value is not None else value
         for column, value in values
     }
-
-
-def _rows(lake: LakeReader, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    found = lake.execute(query, parameters)
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

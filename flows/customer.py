@@ -9,6 +9,7 @@ import duckdb
 
 from schemas.table import JSON, Column
 from warehouse.errors import RapportError
+from warehouse.queries import records
 from warehouse.reader import LakeReader
 from warehouse.run import Run
 from warehouse.settings import Settings
@@ -173,16 +174,16 @@ def _customer(
         }
         for name, trait in traits().items()
     ]
-    decisions = _rows(con, _DECISIONS, [customer_id, as_of, past.commit_seq if past else None, limit])
+    decisions = records(con.execute(_DECISIONS, [customer_id, as_of, past.commit_seq if past else None, limit]))
     return Customer(
         customer_id=customer_id,
         identifiers=[name for (name,) in con.execute(_IDENTIFIERS, [customer_id]).fetchall()],
         as_of=as_of,
         known_at=past.known_from if past else None,
         traits=described,
-        timeline=_rows(con, _TIMELINE, [customer_id, as_of, limit]),
+        timeline=records(con.execute(_TIMELINE, [customer_id, as_of, limit])),
         consents=_consents(con, customer_id, as_of),
-        accounts=[] if past else _rows(con, _ACCOUNTS, [customer_id]),
+        accounts=[] if past else records(con.execute(_ACCOUNTS, [customer_id])),
         decisions=[{**row, "explanation": vars(explain_decision(row))} for row in decisions],
     )
 
@@ -192,14 +193,8 @@ def _consents(con: duckdb.DuckDBPyConnection, customer_id: str, as_of: datetime)
 
     states = states_sql("$as_of", f"{SPOKEN} WHERE i.customer_id = $customer_id")
     query = f"SELECT * EXCLUDE (customer_id) FROM ({states}) ORDER BY purpose, channel"
-    return _rows(con, query, {"as_of": as_of, "customer_id": customer_id})
+    return records(con.execute(query, {"as_of": as_of, "customer_id": customer_id}))
 
 
 def _value(column: Column, value: Any) -> Any:
     return json.loads(value) if column.type == JSON and value is not None else value
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | dict[str, Any]) -> list[dict[str, Any]]:
-    found = con.execute(query, parameters)
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

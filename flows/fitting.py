@@ -9,6 +9,7 @@ from flows.work import Tell, Work
 from warehouse.errors import RapportError
 from warehouse.home import Home
 from warehouse.lake import Lake, open_writer
+from warehouse.queries import has_rows
 
 
 def fit_home(home: Home, as_of: str, tell: Tell) -> list[dict[str, Any]]:
@@ -27,8 +28,7 @@ def fit_lake(lake: Lake, as_of: str, tell: Tell) -> list[dict[str, Any]]:
     from pipelines.know.fit import fit as fit_know
 
     finish_interrupted(lake, tell)
-    row = lake.con.execute("SELECT COUNT(*) FROM identities").fetchone()
-    if not row or not row[0]:
+    if not has_rows(lake.con, "identities"):
         raise RapportError("there are no customers to fit on; load data and type `rapport run` first")
     work = Work(lake, as_of, tell)
     with lake.commit(work.as_of) as run:

@@ -25,7 +25,7 @@ from pipelines.collect.landing import LandedFile, settle
 from pipelines.collect.part_notes import noted_parts
 from pipelines.collect.stage_split import Split, SplitFile, plan_splits
 from pipelines.collect.write_part import StagedPart
-from schemas.table import literal
+from schemas.table import literal, literals
 from warehouse.errors import RapportError
 from warehouse.home import Home
 from warehouse.lake import Lake
@@ -293,7 +293,7 @@ def ingest_paths(
 
 def reasons(lake: Lake, file_ids: Sequence[str]) -> dict[str, int]:
     """How many records of `file_ids` were rejected, by reason code, most first."""
-    listed = ", ".join(literal(file_id) for file_id in file_ids)
+    listed = literals(file_ids)
     found = lake.con.execute(
         f"SELECT reason_code, COUNT(*) FROM rejections WHERE file_id IN ({listed}) GROUP BY ALL ORDER BY 2 DESC, 1"
     ).fetchall()

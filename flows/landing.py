@@ -26,7 +26,7 @@ from pipelines.collect.landing import (
 )
 from pipelines.collect.mapping import parse_mapping
 from pipelines.collect.mapping_plan import json_mapping_plan, mapping_plan
-from schemas.table import literal
+from schemas.table import literals
 from warehouse.errors import UsageError
 from warehouse.home import Home
 from warehouse.lake import Lake
@@ -129,7 +129,7 @@ def waiting(lake: Lake) -> list[LandedFile]:
     files = pending(lake.home)
     if not files:
         return []
-    listed = ", ".join(literal(file.file_id) for file in files)
+    listed = literals(file.file_id for file in files)
     done = {
         row[0] for row in lake.con.execute(f"SELECT file_id FROM landing_files WHERE file_id IN ({listed})").fetchall()
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from flows.progress import Counts
 from pipelines.collect.landing import LandedFile
-from schemas.table import literal
+from schemas.table import literals
 from warehouse.errors import RapportError
 from warehouse.lake import Lake
 
@@ -22,7 +22,7 @@ def hold_beyond_limit(lake: Lake, files: Sequence[LandedFile], counts: Mapping[s
 
 
 def _sentence(lake: Lake, source: str, limit: float, ids: Sequence[str], found: Counts) -> str:
-    listed = ", ".join(map(literal, ids))
+    listed = literals(ids)
     code, reason, count = lake.con.execute(
         f"SELECT reason_code, MIN(reason), COUNT(*) FROM rejections WHERE file_id IN ({listed}) "
         "GROUP BY reason_code ORDER BY COUNT(*) DESC, reason_code LIMIT 1"

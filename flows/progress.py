@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from schemas.keys import key
 from warehouse.lake import Lake
+from warehouse.queries import number
 from warehouse.run import Run
 from warehouse.settings import Settings
 
@@ -59,7 +60,8 @@ def last_progress(lake: Lake, stage: str) -> Progress | None:
 
 def newest_commit(lake: Lake) -> int:
     """The newest commit that loaded interactions, or said who is one customer; 0 before the first."""
-    row = lake.con.execute(
+    return number(
+        lake.con,
         """
         SELECT GREATEST(
             (SELECT COALESCE(MAX(commit_seq), 0) FROM batches WHERE stage IN (?, ?)),
@@ -68,8 +70,7 @@ def newest_commit(lake: Lake) -> int:
         )
         """,
         [COLLECT, REPLAY],
-    ).fetchone()
-    return int(row[0]) if row else 0
+    )
 
 
 def write_progress(lake: Lake, run: Run, stage: str, counts: Counts, fingerprint: str | None = None) -> None:

@@ -9,6 +9,7 @@ from flows.work import Tell, Work
 from warehouse.errors import RapportError
 from warehouse.home import Home
 from warehouse.lake import Lake, open_writer
+from warehouse.queries import number
 
 if TYPE_CHECKING:
     from pipelines.resolve.proposals.propose import ProposeReport
@@ -36,7 +37,7 @@ def propose_home(home: Home, tell: Tell, *, as_of: str | None = None, is_trained
     """
     with open_writer(home, tell=tell) as lake:
         finish_interrupted(lake, tell)
-        if _number(lake, "SELECT COUNT(*) FROM identities") == 0:
+        if number(lake.con, "SELECT COUNT(*) FROM identities") == 0:
             raise RapportError("there are no customers to compare; load data and type `rapport run` first")
         version = _train(lake, as_of, tell) if is_trained else None
         return Proposed(is_trained, version, _score(lake, tell))
@@ -59,15 +60,10 @@ def _score(lake: Lake, tell: Tell) -> "ProposeReport | None":
     found = fingerprint([current_model(lake.con)[0], asdict(lake.settings.identity)])
     last = last_progress(lake, STAGE)
     since = last.commit_seq if last and last.fingerprint == found else None
-    if since is not None and _number(lake, "SELECT MAX(commit_seq) FROM batches") <= since:
+    if since is not None and number(lake.con, "SELECT MAX(commit_seq) FROM batches") <= since:
         return None
     with lake.commit() as run:
         tell("comparing people")
         report = propose(lake.con, run, since)
         write_progress(lake, run, STAGE, Counts(), found)
     return report
-
-
-def _number(lake: Lake, query: str) -> int:
-    row = lake.con.execute(query).fetchone()
-    return int(row[0]) if row else 0

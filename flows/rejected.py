@@ -6,6 +6,7 @@ from typing import Any
 from flows.replay import Chosen
 from pipelines.collect.shape import shapes
 from warehouse.home import Home
+from warehouse.queries import records
 from warehouse.reader import LakeReader
 
 _EXAMPLES = 3
@@ -47,8 +48,7 @@ class Example:
 
 def rejected_groups(lake: LakeReader, home: Home, chosen: Chosen) -> list[dict[str, Any]]:
     """The chosen rejections by source, connector and reason, most first, each with a few examples."""
-    found = lake.sql(_GROUPED.format(chosen=chosen.sql()))
-    groups = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    groups = records(lake.sql(_GROUPED.format(chosen=chosen.sql())))
     examples: dict[tuple[str, str, str], list[Example]] = {}
     for *group, name, path, mapping, file_id, row, element in lake.sql(_PLACES.format(chosen=chosen.sql())).fetchall():
         (shape,) = shapes(home.root / path, group[1], mapping, [(row, element)])
@@ -64,5 +64,4 @@ def new_fields(lake: LakeReader) -> list[dict[str, Any]]:
     """Fields that sources began to send after their first files."""
     if not lake.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'source_fields'").fetchall():
         return []  # published by an older version
-    found = lake.sql(_NEW_FIELDS)
-    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    return records(lake.sql(_NEW_FIELDS))

@@ -14,7 +14,7 @@ from flows.replayed import Outcome, find_outcome, forget_outcome, write_outcome
 from flows.work import Tell
 from pipelines.collect.landing import LandedFile, place_draft, verify
 from pipelines.collect.part_notes import noted_parts
-from schemas.table import literal
+from schemas.table import literal, literals
 from warehouse.home import Home
 from warehouse.lake import Lake
 from warehouse.run import Run
@@ -152,9 +152,9 @@ def _read_again(
 def _write_places(lake: Lake, chosen: Chosen, files: Sequence[LandedFile], staging: Path) -> str:
     target = str(staging / "places.parquet")
     query = _PLACES.format(
-        undivided=", ".join(map(literal, UNDIVIDED)),
+        undivided=literals(UNDIVIDED),
         chosen=chosen.sql(),
-        ids=", ".join(literal(file.file_id) for file in files),
+        ids=literals(file.file_id for file in files),
     )
     lake.con.execute(f"COPY ({query}) TO {literal(target)} (FORMAT parquet)")
     return target

@@ -9,8 +9,9 @@ import pyarrow as pa
 from flows.progress import Counts
 from pipelines.collect.landing import LandedFile
 from pipelines.collect.write_part import StagedPart
-from schemas.table import literal, quoted
+from schemas.table import literals, quoted
 from warehouse.lake import Lake
+from warehouse.queries import drop_temporary
 from warehouse.run import Run
 
 _NAMES = tuple(f"{field.name}_count" for field in fields(Counts))
@@ -38,7 +39,7 @@ def find_outcome(
     A rejection stands for its record, its row or its file, whichever could be told apart; what is not found at all
     stays as it was.
     """
-    found = ", ".join(literal(part.found) for part in parts if part.found)
+    found = literals(part.found for part in parts if part.found)
     con.register("replay_files", _mappings(files))
     con.execute(
         "CREATE OR REPLACE TEMP TABLE replay_found AS SELECT f.*, m.mapping "
@@ -53,7 +54,7 @@ def find_outcome(
             OR (row_number = 0 AND file_id IN (SELECT file_id FROM replay_found))
         )
     """)
-    refused = ", ".join(literal(part.rejections) for part in parts if part.rejections)
+    refused = literals(part.rejections for part in parts if part.rejections)
     source = f"read_parquet([{refused}])" if refused else "rejections LIMIT 0"
     con.execute(f"CREATE OR REPLACE TEMP TABLE replay_new AS SELECT * FROM {source}")
     con.unregister("replay_files")
@@ -81,8 +82,7 @@ def write_outcome(lake: Lake, run: Run, counts: Mapping[str, Counts]) -> Outcome
 
 def forget_outcome(con: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables."""
-    for name in _TEMPORARY:
-        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    drop_temporary(con, _TEMPORARY)
 
 
 def _write_rejections(con: duckdb.DuckDBPyConnection) -> None:

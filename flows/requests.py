@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from schemas.table import literal
+from schemas.table import literals
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -21,8 +21,8 @@ _ASKED = {
     "customer_data_requested": ("access", False, "access {who} --html FILE"),
     "shop_redact_requested": ("erase a shop", False, ""),
 }
-_NAMES = ", ".join(map(literal, _ASKED))
-_ONCE = ", ".join(literal(name) for name, (_, is_taken, _) in _ASKED.items() if not is_taken)
+_NAMES = literals(_ASKED)
+_ONCE = literals(name for name, (_, is_taken, _) in _ASKED.items() if not is_taken)
 _OPEN = f"""
     WITH asked AS (
         SELECT event_name, source, COALESCE(anchor, properties ->> '$.shop_domain') AS who,

@@ -11,7 +11,7 @@ one_agent   one agent (user agent and address) opened the message and clicked `l
 A rule looks no further than twice its seconds, so events that come late, or go again, change marks near them alone.
 """
 
-from schemas.table import literal
+from schemas.table import literal, literals
 from schemas.vocabulary import DELIVERED_SIGNS, OPENED_SIGNS, SENT_SIGNS, contact_events
 
 EVERY_LINK, ONE_AGENT = "every_link", "one_agent"
@@ -42,7 +42,7 @@ _ADDRESSES = (
 
 
 def _is(names: tuple[str, ...]) -> str:
-    return f"event_name IN ({', '.join(map(literal, names))})"
+    return f"event_name IN ({literals(names)})"
 
 
 def _first(paths: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.phone_numbers import international
-from schemas.table import literal
+from schemas.table import literal, literals
 
 UNLISTED_PRIORITY = 1
 SEPARATOR = ":"
@@ -151,14 +151,10 @@ def _levels(kind: str, priorities: Mapping[str, int]) -> list[tuple[str, tuple[s
     conditions: list[tuple[str, tuple[str, ...]]] = []
     for priority in sorted(kinds, reverse=True):
         if priority == UNLISTED_PRIORITY:
-            conditions.append((f"NOT {kind} IN ({_texts(others)})" if others else "TRUE", ()))
+            conditions.append((f"NOT {kind} IN ({literals(others)})" if others else "TRUE", ()))
         else:
-            conditions.append((f"{kind} IN ({_texts(kinds[priority])})", tuple(kinds[priority])))
+            conditions.append((f"{kind} IN ({literals(kinds[priority])})", tuple(kinds[priority])))
     return conditions
-
-
-def _texts(values: Iterable[str]) -> str:
-    return ", ".join(literal(value) for value in values)
 
 
 def _best_of_level(identifiers: str, condition: str, kinds: tuple[str, ...]) -> str:

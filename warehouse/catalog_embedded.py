@@ -17,6 +17,7 @@ from warehouse.extensions import load_ducklake
 from warehouse.home import Home
 from warehouse.lock import writer_lock
 from warehouse.published import lease, leased_files, pointed, publish
+from warehouse.queries import number
 from warehouse.settings import Settings
 
 
@@ -63,8 +64,7 @@ class EmbeddedCatalog:
     def publish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Make the last commit durable and visible to readers, unless they see it already."""
         con.execute(f"CHECKPOINT {quoted(METADATA)}")
-        row = con.execute(f"SELECT MAX(snapshot_id) FROM {quoted(METADATA)}.ducklake_snapshot").fetchone()
-        snapshot = int(row[0]) if row else 0
+        snapshot = number(con, f"SELECT MAX(snapshot_id) FROM {quoted(METADATA)}.ducklake_snapshot")
         publish(self._home.catalog, self._home.published, snapshot)
 
     def newest(self) -> str | None:

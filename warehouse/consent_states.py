@@ -10,9 +10,7 @@ Legal bases other than consent are kept apart: they neither grant nor deny conse
 falls with an objection.
 """
 
-from collections.abc import Iterable
-
-from schemas.table import literal
+from schemas.table import literal, literals
 from schemas.vocabulary import CONTACT_CHANNELS, DENIALS, GRANTS, LEGITIMATE_INTERESTS, OTHER_BASES
 
 # What the statement that decides says of itself, and where it stands.
@@ -22,13 +20,9 @@ EVIDENCE = (
 _LEGITIMATE = literal(LEGITIMATE_INTERESTS[0])
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(literal(name) for name in names)
-
-
-_CLAIMS = f"s.legal_basis IN ({_listed(LEGITIMATE_INTERESTS)}) AND s.status NOT IN ({_listed(DENIALS)})"
+_CLAIMS = f"s.legal_basis IN ({literals(LEGITIMATE_INTERESTS)}) AND s.status NOT IN ({literals(DENIALS)})"
 _BASIS = f"""CASE
-      WHEN s.legal_basis IN ({_listed(OTHER_BASES)}) THEN s.legal_basis
+      WHEN s.legal_basis IN ({literals(OTHER_BASES)}) THEN s.legal_basis
       WHEN {_CLAIMS} THEN {_LEGITIMATE}
       ELSE 'consent'
     END"""
@@ -44,7 +38,7 @@ SPOKEN = """SELECT i.customer_id, c.*
 PURPOSES = """SELECT purpose AS name FROM consents
   UNION
   SELECT name FROM (SELECT purpose AS name FROM offers UNION ALL SELECT unnest(['*', 'marketing']))"""
-CHANNELS = f"""SELECT unnest(['*', {_listed(CONTACT_CHANNELS)}]) AS name
+CHANNELS = f"""SELECT unnest(['*', {literals(CONTACT_CHANNELS)}]) AS name
   UNION
   SELECT channel FROM consents"""
 # The view has no clock: it asks at the as_of of the last run.
@@ -69,7 +63,7 @@ SELECT customer_id, purpose, channel,
 {evidence}
   COALESCE(
     list(basis ORDER BY basis) FILTER (
-      basis <> 'consent' AND status IN ({_listed(GRANTS)}) AND (basis <> {_LEGITIMATE} OR NOT is_denied)
+      basis <> 'consent' AND status IN ({literals(GRANTS)}) AND (basis <> {_LEGITIMATE} OR NOT is_denied)
     ),
     []
   ) AS other_bases
@@ -120,7 +114,7 @@ said AS (
 ),
 valid AS (
   SELECT *,
-    status IN ({_listed(GRANTS)})
+    status IN ({literals(GRANTS)})
       AND COALESCE(expires_at > {at}, TRUE)
       AND COALESCE(stated_at > MAX(stated_at) FILTER (status = 'expired') OVER ({same}), TRUE) AS is_granting
   FROM said
@@ -133,7 +127,7 @@ weighed AS (
 ),
 judged AS (
   SELECT *,
-    status IN ({_listed(DENIALS)})
+    status IN ({literals(DENIALS)})
       AND COALESCE(stated_at >= granted_at, TRUE)
       AND (is_explicit OR COALESCE(stated_at >= repeated_at, TRUE)) AS is_forbidding
   FROM weighed

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import duckdb
 
 from schemas.identifiers import identifier_sql
+from warehouse.queries import drop_temporary
 
 TEMPORARY_TABLES = ("erase_customers", "erase_identifiers", "erase_interactions", "erase_versions", "erase_carried")
 
@@ -117,5 +118,4 @@ def mark_shared(con: duckdb.DuckDBPyConnection) -> bool:
 
 def forget_persons(con: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables."""
-    for name in TEMPORARY_TABLES:
-        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    drop_temporary(con, TEMPORARY_TABLES)

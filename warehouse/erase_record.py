@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from schemas.identifiers import SEPARATOR, spellings, split_identifier
 from schemas.keys import key_sql
 from warehouse.lake import Lake
+from warehouse.queries import has_rows
 from warehouse.run import Run
 from warehouse.suppression import digest, digest_sql, key_path, read_key, secret
 
@@ -49,7 +50,7 @@ def is_erased(lake: Lake, text: str) -> bool:
 
 
 def _has_suppressions(lake: Lake) -> bool:
-    return lake.con.execute("SELECT 1 FROM suppressions LIMIT 1").fetchone() is not None
+    return has_rows(lake.con, "suppressions")
 
 
 def certify(lake: Lake, run: Run, person_count: int, deleted: dict[str, int]) -> None:

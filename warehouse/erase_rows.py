@@ -4,6 +4,7 @@ import duckdb
 
 from schemas.table import Erasure, quoted
 from schemas.tables import tables
+from warehouse.queries import number
 
 # An event goes with all its copies, also where another anchor stands on one.
 _EVENTS = {
@@ -63,8 +64,7 @@ def _target(target: Erasure) -> str:
 
 
 def _count(con: duckdb.DuckDBPyConnection, name: str, condition: str) -> int:
-    row = con.execute(f"SELECT COUNT(*) FROM {quoted(name)} WHERE {condition}").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, f"SELECT COUNT(*) FROM {quoted(name)} WHERE {condition}")
 
 
 def _delete(con: duckdb.DuckDBPyConnection, conditions: dict[str, str]) -> None:

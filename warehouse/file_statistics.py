@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from warehouse.key_index import segments
 from warehouse.lake import METADATA, Lake
 from warehouse.published import copies
+from warehouse.queries import number
 from warehouse.rewrite import SMALL_BYTES
 
 
@@ -79,5 +80,4 @@ ORDER BY t.table_name
 
 
 def _count(lake: Lake, table: str) -> int:
-    row = lake.con.execute(f"SELECT COUNT(*) FROM {METADATA}.{table}").fetchone()
-    return int(row[0]) if row else 0
+    return number(lake.con, f"SELECT COUNT(*) FROM {METADATA}.{table}")

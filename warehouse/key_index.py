@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warehouse.durable import sync
+from warehouse.queries import number
 
 Keys = NDArray[np.uint64]
 Days = NDArray[np.int32]
@@ -113,8 +114,7 @@ def _order(keys: Keys, days: Days) -> NDArray[np.intp]:
 
 def mend(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Make the segments that are missing, drop those of commits that never came or were merged, merge small ones."""
-    row = con.execute("SELECT COALESCE(MAX(commit_seq), 0) FROM batches").fetchone()
-    newest = int(row[0]) if row else 0
+    newest = number(con, "SELECT COALESCE(MAX(commit_seq), 0) FROM batches")
     for segment in _on_disk(folder):
         if segment.last > newest:
             segment.remove()

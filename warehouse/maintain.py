@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from schemas.table import literal, quoted
+from schemas.table import literal, literals, quoted
 from warehouse.file_statistics import Statistics, statistics
 from warehouse.lake import CATALOG, METADATA, Lake
+from warehouse.queries import number
 from warehouse.rewrite import (
     MEGABYTE,
     DataFile,
@@ -130,10 +131,11 @@ def remove_files(lake: Lake, grace_seconds: float | None = None) -> Removal:
 
 
 def _commits_since(lake: Lake) -> int:
-    row = lake.con.execute(
-        "SELECT COALESCE(MAX(commit_seq), 0) - COALESCE(MAX(commit_seq) FILTER (stage = ?), 0) FROM batches", [STAGE]
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return number(
+        lake.con,
+        "SELECT COALESCE(MAX(commit_seq), 0) - COALESCE(MAX(commit_seq) FILTER (stage = ?), 0) FROM batches",
+        [STAGE],
+    )
 
 
 def _oldest_kept(lake: Lake, policy: MaintainSettings) -> datetime:
@@ -178,5 +180,5 @@ def _waiting(lake: Lake) -> dict[str, Path]:
 def _forget(lake: Lake, names: Iterable[str]) -> None:
     listed = sorted(names)
     for start in range(0, len(listed), _MANY):
-        some = ", ".join(map(literal, listed[start : start + _MANY]))
+        some = literals(listed[start : start + _MANY])
         lake.con.execute(f"DELETE FROM {quoted(METADATA)}.ducklake_files_scheduled_for_deletion WHERE path IN ({some})")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from schemas.table import literal, quoted
+from schemas.table import literal, literals, quoted
 from warehouse.catalog_attach import CATALOG, METADATA
 from warehouse.errors import RapportError
 from warehouse.lake import Lake
+from warehouse.queries import number
 
 MEGABYTE = 1_000_000
 ROW_GROUP_ROWS = 100_000
@@ -127,13 +128,13 @@ def write_anew(lake: Lake, table: str, group: Group) -> None:
 
     Raises RapportError, and changes nothing, if not exactly the rows that the catalog counts were moved.
     """
-    names = ", ".join(literal(file.path) for file in group)
+    names = literals(file.path for file in group)
     where = f"FROM {quoted(table)} WHERE filename IN ({names})"
     expected = sum(file.rows - file.deleted for file in group)
     run = lake.begin()
     try:
-        inserted = _count(lake, f"INSERT INTO {quoted(table)} SELECT * {where}")
-        deleted = _count(lake, f"DELETE {where}")
+        inserted = number(lake.con, f"INSERT INTO {quoted(table)} SELECT * {where}")
+        deleted = number(lake.con, f"DELETE {where}")
         if not inserted == deleted == expected:
             raise RapportError(
                 f"files of table {table} hold {inserted} rows where the catalog counts {expected}; nothing was "
@@ -176,8 +177,3 @@ def set_options(lake: Lake) -> None:
 
 def _set(lake: Lake, option: str, value: str, where: str = "") -> None:
     lake.con.execute(f"CALL ducklake_set_option({literal(CATALOG)}, {literal(option)}, {literal(value)}{where})")
-
-
-def _count(lake: Lake, statement: str) -> int:
-    row = lake.con.execute(statement).fetchone()
-    return int(row[0]) if row else 0

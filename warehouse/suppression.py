@@ -12,6 +12,7 @@ from schemas.table import literal
 from warehouse.durable import sync
 from warehouse.errors import RapportError
 from warehouse.home import Home
+from warehouse.queries import has_rows
 
 _KEY_BYTES = 32
 
@@ -85,7 +86,7 @@ def suppression_list(con: duckdb.DuckDBPyConnection, home: Home, target: Path) -
 
     None, at the cost of one look, where nothing was ever erased. Raises RapportError where the key is missing.
     """
-    if con.execute("SELECT 1 FROM suppressions LIMIT 1").fetchone() is None:
+    if not has_rows(con, "suppressions"):
         return None
     read_key(key_path(home))
     con.execute(f"COPY (SELECT kind, digest, until_at FROM suppressions) TO {literal(str(target))} (FORMAT parquet)")

@@ -6,6 +6,7 @@ from typing import Any
 from flows.customer import find_customer, read_customer
 from schemas.table import JSON, Erasure, Table, quoted
 from schemas.tables import tables
+from warehouse.queries import records
 from warehouse.reader import LakeReader
 
 Rows = list[dict[str, Any]]
@@ -148,6 +149,4 @@ def _reasons(row: dict[str, Any]) -> list[str]:
 
 
 def _asked(lake: LakeReader, query: str, customer: str) -> Rows:
-    found = lake.execute(query, {"customer": customer})
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return records(lake.execute(query, {"customer": customer}))

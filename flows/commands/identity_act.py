@@ -25,7 +25,6 @@ By = Annotated[
         help="Who decides: a name, role or code; default: the login name of this session, '' for nobody.",
     ),
 ]
-Day = Annotated[str | None, typer.Option(metavar="DAY")]
 _DONE = {
     "link": "Linked {0} and {1}.",
     "unlink": "Unlinked {0} and {1}: no evidence links them until a later link.",

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.console import say, say_wrapped, table
 from pipelines.decide.explain import explain
+from warehouse.queries import records
 from warehouse.reader import LakeReader
 
 _CAME_IN = """
@@ -135,5 +136,4 @@ def _next_commands(found: dict[str, Any]) -> list[str]:
 
 
 def _rows(lake: LakeReader, query: str) -> list[dict[str, Any]]:
-    found = lake.sql(query)
-    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    return records(lake.sql(query))

@@ -6,9 +6,10 @@ from datetime import datetime
 
 import duckdb
 
-from flows.identity.evidence import Row, rows_of
+from flows.identity.evidence import Row
 from flows.identity.holds import find_holds
 from flows.identity.ties import Tie
+from warehouse.queries import records
 from warehouse.settings import IdentitySettings
 
 _MOST_NAMED = 5
@@ -74,7 +75,7 @@ def on_other_days(identifier: str, rows: Sequence[Row]) -> Obstacle:
 def _unlinked(con: duckdb.DuckDBPyConnection, tie: Tie) -> str | None:
     if not tie.is_unlinked:
         return None
-    (row,) = rows_of(con, _UNLINK, {"left": tie.left, "right": tie.right})
+    (row,) = records(con.execute(_UNLINK, {"left": tie.left, "right": tie.right}))
     by = f" by {row['acted_by']}" if row["acted_by"] else ""
     why = f": {row['reason']}" if row["reason"] else ""
     return f"{tie.left} and {tie.right} were unlinked at {row['acted_at']:%Y-%m-%d %H:%M}{by}{why}"
@@ -115,7 +116,7 @@ def conflicts(
 ) -> list[tuple[str, str, list[str]]]:
     """Of what kind, in what period, the customers together have more identifiers than one customer may hold."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for row in rows_of(con, _MEMBERS, {"customers": list(customers)}):
+    for row in records(con.execute(_MEMBERS, {"customers": list(customers)})):
         when = _PERIODS[settings.period(row["kind"])](row["first_seen_at"])
         groups.setdefault((row["kind"], when), []).append(row["identifier"])
     found = [(kind, when, names) for (kind, when), names in groups.items() if len(names) > settings.limit(kind)]

@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 
 from flows.identity.ties import HOLDS_SOMETIME, LATEST_ACTS, LATEST_PROPOSALS, ON_PAIRS, Tie
+from warehouse.queries import records
 
 Row = dict[str, Any]
 _PAIR = "left_identifier = $left AND right_identifier = $right"
@@ -41,15 +42,8 @@ _PROPOSALS = f"""
 def evidence_of(con: duckdb.DuckDBPyConnection, tie: Tie) -> list[Row]:
     """The evidence on a pair, `basis` saying what it is: the earliest event of each rule, the act, the proposal."""
     pair = {"left": tie.left, "right": tie.right}
-    found = [{"basis": "event", **row} for row in rows_of(con, _EVENTS, pair)]
-    found += [{"basis": "act", **row} for row in rows_of(con, _ACTS, pair)]
-    for row in rows_of(con, _PROPOSALS, pair):
+    found = [{"basis": "event", **row} for row in records(con.execute(_EVENTS, pair))]
+    found += [{"basis": "act", **row} for row in records(con.execute(_ACTS, pair))]
+    for row in records(con.execute(_PROPOSALS, pair)):
         found.append({"basis": "proposal", **row, "waterfall": json.loads(row["waterfall"])})
     return found
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> list[Row]:
-    """The rows of a query as dictionaries."""
-    found = con.execute(query, parameters)
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

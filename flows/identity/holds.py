@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from flows.identity.evidence import Row, rows_of
+from flows.identity.evidence import Row
 from flows.identity.sizes import TooLarge, too_large
 from flows.identity.ties import LATEST_ACTS, ON_CUSTOMERS, ON_PAIRS
+from warehouse.queries import records
 from warehouse.settings import IdentitySettings
 
 BY_ACT, BY_DEGREE, BY_SIZE = "act", "degree", "size"
@@ -81,9 +82,9 @@ class Holds:
 
 def find_holds(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> Holds:
     """Every hold of today; acts by age, degrees and sizes the greatest first."""
-    crowded = rows_of(con, _CROWDED, {"limit": settings.degree_limit})
+    crowded = records(con.execute(_CROWDED, {"limit": settings.degree_limit}))
     large = too_large(con, settings, [row["identifier"] for row in crowded])
-    return Holds([*rows_of(con, _HELD), *crowded], large)
+    return Holds([*records(con.execute(_HELD)), *crowded], large)
 
 
 def _row(component: TooLarge) -> Row:

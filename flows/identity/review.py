@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import duckdb
 
 from flows.identity.acts import Act, ActReport, act_on
-from flows.identity.evidence import Row, rows_of
+from flows.identity.evidence import Row
 from flows.identity.holds import find_holds
 from flows.identity.subjects import LINK, UNLINK
 from flows.identity.ties import LATEST_ACTS, LATEST_PROPOSALS, ON_PAIRS
 from flows.work import Tell
 from warehouse.errors import RapportError
 from warehouse.home import Home
+from warehouse.queries import records
 from warehouse.reader import open_lake
 from warehouse.settings import IdentitySettings
 
@@ -56,7 +57,7 @@ class Waiting:
 
 def waiting(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> Waiting:
     """What waits for review now."""
-    rows = rows_of(con, _WAITING, {"review": settings.review, "accept": settings.accept})
+    rows = records(con.execute(_WAITING, {"review": settings.review, "accept": settings.accept}))
     proposals = [{**row, "waterfall": json.loads(row["waterfall"])} for row in rows]
     return Waiting(proposals, find_holds(con, settings).listed())
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import duckdb
 
-from flows.identity.evidence import Row, rows_of
+from flows.identity.evidence import Row
 from flows.identity.health import Health, health_of
 from flows.identity.holds import Holds, find_holds
 from flows.identity.named import customers_of, identifier_named
 from flows.identity.ties import ties_of
 from flows.identity.why import places_of, standing_inside
+from warehouse.queries import records
 from warehouse.settings import IdentitySettings
 
 _IDENTIFIERS = """
@@ -68,14 +69,14 @@ def show(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, text: str) 
 
 
 def _person(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, customer: str, holds: Holds) -> Person:
-    rows = rows_of(con, _IDENTIFIERS, [customer])
+    rows = records(con.execute(_IDENTIFIERS, [customer]))
     current = [row for row in rows if row["known_to"] is None]
     names = sorted({row["identifier"] for row in current})
     own = sorted({row["identifier"] for row in current if row["relation"] == "own"})
     return Person(
         customer_id=customer,
         identifiers=rows,
-        earlier_ids=rows_of(con, _EARLIER, {"customer": customer}),
+        earlier_ids=records(con.execute(_EARLIER, {"customer": customer})),
         holds=holds.of([customer]),
         health=health_of(names, standing_inside(con, settings, customer)),
         claims=_claims(con, customer, own),

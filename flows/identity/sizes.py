@@ -11,6 +11,7 @@ from flows.identity.ties import LATEST_ACTS, ON_CUSTOMERS, ON_PAIRS
 from pipelines.resolve.components import component_anchors
 from pipelines.resolve.said import accepted_sql
 from schemas.identifiers import priority_sql
+from warehouse.queries import number
 from warehouse.settings import IdentitySettings
 
 
@@ -27,7 +28,7 @@ class TooLarge:
 def too_large(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, crowded: Sequence[str]) -> list[TooLarge]:
     """The components of more than `size_limit` identifiers, the largest first; `crowded` identifiers link nothing."""
     con.execute(_nodes_sql(settings))
-    count = _number(con, "SELECT COUNT(*) FROM identity_nodes")
+    count = number(con, "SELECT COUNT(*) FROM identity_nodes")
     found = list(_components(con, settings, count, crowded)) if count > settings.size_limit else []
     con.execute("DROP TABLE temp.identity_nodes")
     return sorted(found, key=lambda each: (-each.size, each.anchor))
@@ -113,8 +114,3 @@ def _components(
     con.unregister("identity_large")
     for anchor, customer_id, size, customers in rows:
         yield TooLarge(anchor, customer_id, size, frozenset(customers))
-
-
-def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row else 0

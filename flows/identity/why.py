@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import duckdb
 
 from flows.identity.apart import Obstacle, customers_in, obstacle_on, on_other_days
-from flows.identity.evidence import Row, evidence_of, rows_of
+from flows.identity.evidence import Row, evidence_of
 from flows.identity.named import identifier_named, is_blocked_name
 from flows.identity.ties import Tie, by_end, shortest_chain, ties_of
 from warehouse.errors import UsageError
+from warehouse.queries import records
 from warehouse.settings import IdentitySettings
 
 # So far a chain is sought; what hangs together further off says nothing to people.
@@ -79,7 +80,7 @@ def why_of(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, start: st
 def places_of(con: duckdb.DuckDBPyConnection, identifiers: Sequence[str]) -> dict[str, list[Row]]:
     """The current rows of each identifier: customer, relation, span."""
     found: dict[str, list[Row]] = {identifier: [] for identifier in identifiers}
-    for row in rows_of(con, _PLACES, {"asked": sorted(identifiers)}):
+    for row in records(con.execute(_PLACES, {"asked": sorted(identifiers)})):
         found[row["identifier"]].append(row)
     return found
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import duckdb
 
-from flows.identity.evidence import Row, rows_of
+from flows.identity.evidence import Row
 from flows.identity.subjects import Subject
 from flows.work import Work
 from schemas.keys import key
 from schemas.tables import tables
+from warehouse.queries import records
 
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = """
@@ -41,7 +42,7 @@ def write_acts(work: Work, act: str, subjects: Sequence[Subject], said: Mapping[
 
 def last_act(con: duckdb.DuckDBPyConnection, subject: Subject) -> Row | None:
     """The act that counts on a subject: act, valid_from, valid_to, acted_at; None if there is none."""
-    return next(iter(rows_of(con, _LAST, list(subject))), None)
+    return next(iter(records(con.execute(_LAST, list(subject)))), None)
 
 
 def _is_repeated(last: Row | None, act: str, said: Mapping[str, Any]) -> bool:

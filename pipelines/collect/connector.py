@@ -31,6 +31,12 @@ def money_sql(text: str) -> str:
     )
 
 
+def line_amount_sql(price: str, quantity: str, discount: str = "") -> str:
+    """The amount of a line as DECIMAL(18,4): price times quantity (VARCHAR; 1 if none is given) less a discount."""
+    less = f" - {discount}" if discount else ""
+    return f"TRY_CAST({money_sql(price)} * COALESCE(TRY_CAST({quantity} AS DOUBLE), 1){less} AS DECIMAL(18,4))"
+
+
 EPOCH_SECONDS = "make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DECIMAL(20,6)) * 1000000 AS BIGINT))"
 
 

@@ -6,7 +6,7 @@ told, as it repeats a setting, has is_explicit false.
 """
 
 from pipelines.collect.naming import snake_sql
-from schemas.table import literal
+from schemas.table import literals
 
 _MAP = "'\"MAP(VARCHAR, VARCHAR)\"'"
 
@@ -60,4 +60,4 @@ def bad_categories_sql(preferences: str) -> str:
 
 
 def _booleans() -> str:
-    return ", ".join(literal(word) for word in ("true", "false"))
+    return literals(("true", "false"))

@@ -1,9 +1,6 @@
 """What connectors of conversations share: who speaks gives a turn's event, its direction and its initiator."""
 
-from collections.abc import Mapping
-
 from pipelines.collect.connector import Field
-from schemas.table import literal
 
 CUSTOMER, COMPANY, MACHINE = "customer", "company", "machine"
 
@@ -16,12 +13,6 @@ TIME = """COALESCE(
         ELSE 1000000
     END)::BIGINT))
 )"""
-
-
-def cases_sql(expression: str, names: Mapping[str, str], other: str = "NULL") -> str:
-    """SQL that translates the values of an expression; `other` is an expression for those that `names` lacks."""
-    branches = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in names.items())
-    return f"CASE {expression} {branches} ELSE {other} END"
 
 
 def turn_name_sql(speaker: str) -> str:

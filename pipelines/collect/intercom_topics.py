@@ -3,8 +3,7 @@
 Source: Intercom Developer Docs, "Webhook Topics", "Content Stat notification object".
 """
 
-from pipelines.collect.conversation import cases_sql
-from pipelines.collect.naming import snake_sql
+from pipelines.collect.naming import cases_sql, snake_sql
 
 _NAMES = {
     "conversation.rating.added": "chat_rated",

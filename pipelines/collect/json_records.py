@@ -220,14 +220,25 @@ def is_nested_sql(values: Iterable[str]) -> str:
     )
 
 
+def wrapped_sql(name: str) -> str:
+    """What a webhook wraps in the field `name`, and an export gives alone, as JSON; NULL for what is no record."""
+    return f"CASE WHEN r IS NOT NULL THEN COALESCE(r.{quoted(name)}, record::JSON) END"
+
+
+def request_header_sql(name: str) -> str:
+    """A header (in lower case) of the request that brought a record, as text; NULL in files."""
+    return f"""(request_headers ->> '$."{name}"')"""
+
+
 def first_sql(value: str) -> str:
     """The first character of a JSON expression's text, which tells its type."""
     return f"(({value})::VARCHAR)[1]"
 
 
-def is_object_sql(value: str) -> str:
-    """TRUE where a JSON expression is absent, null or an object: what a nested structure can be read from."""
-    return f"({value} IS NULL OR {first_sql(value)} IN ('{{', 'n'))"
+def is_no_object_sql(values: Iterable[str]) -> str:
+    """TRUE where one of the JSON expressions is there and neither null nor an object: nothing can be read from it."""
+    objects = (f"({value} IS NULL OR {first_sql(value)} IN ('{{', 'n'))" for value in values)
+    return f"NOT ({' AND '.join(objects) or 'TRUE'})"
 
 
 def _structure(known: Structure) -> str:

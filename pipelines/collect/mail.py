@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from pipelines.collect.connector import Field
+from pipelines.collect.naming import cases_sql
 from schemas.scanners import is_scanner_sql, is_security_scanner_sql
-from schemas.table import literal
+from schemas.table import literal, literals
 
 # canonical name -> (direction, initiator); wire formats: e-mail.
 EMAIL_EVENTS: Mapping[str, tuple[str, str]] = {
@@ -32,8 +33,7 @@ def canonical_sql(wire: str, names: Mapping[str, str], unknown: str) -> str:
     """
     for name in names.values():
         EMAIL_EVENTS[name]
-    branches = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in names.items())
-    return f"CASE {wire} {branches} ELSE {literal(unknown)} END"
+    return cases_sql(wire, names, literal(unknown))
 
 
 def event_fields(event_name: str) -> dict[str, Field]:
@@ -41,7 +41,7 @@ def event_fields(event_name: str) -> dict[str, Field]:
 
     What is unknown counts as the company's own doing.
     """
-    by_person = f"({event_name}) IN ({', '.join(map(literal, _BY_PERSON))})"
+    by_person = f"({event_name}) IN ({literals(_BY_PERSON)})"
     return {
         "event_name": Field(event_name),
         "channel": Field("'email'"),

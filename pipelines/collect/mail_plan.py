@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.json_records import JsonFormat, is_nested_sql, is_object_sql
+from pipelines.collect.json_records import JsonFormat, is_nested_sql, is_no_object_sql
 from pipelines.collect.mail import REPLIED, canonical_sql, event_fields, is_scanned_sql, mail_date_sql
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
@@ -98,11 +98,10 @@ def _is_machine_sql(said: MailRecord) -> str:
 
 def _checks(said: MailRecord, unknown: str) -> tuple[Check, ...]:
     texts = ("mail_kind", "mail_address", said.contact_id, *said.carried.values(), *said.texts)
-    objects = " AND ".join(is_object_sql(value) for value in said.objects) or "TRUE"
     return (
         Check(
             "wrong_type_object",
-            f"NOT ({objects})",
+            is_no_object_sql(said.objects),
             "what must be an object is something else; check that the file holds requests of the webhook",
         ),
         Check(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.collect.connector import Check
+from pipelines.collect.naming import translated_sql
 from schemas.table import literal
 from schemas.vocabulary import JOIN_EVENTS, LEAVE_EVENTS
 from warehouse.errors import UsageError
@@ -58,7 +59,7 @@ def told_sql(group: GroupMapping, text: Sql, value: Sql, time: Sql) -> dict[str,
             at = time(_filled(text(column)))
             told[name] = f"strftime(timezone('UTC', {at}), '%Y-%m-%dT%H:%M:%S.%fZ')"
         else:
-            told[name] = _translated(text(column), group.values) if name == "is_member" else value(column)
+            told[name] = translated_sql(text(column), group.values) if name == "is_member" else value(column)
     return told
 
 
@@ -72,8 +73,3 @@ def checks_of_group(group: GroupMapping, text: Sql, time: Sql) -> list[Check]:
 
 def _filled(text: str) -> str:
     return f"nullif({text}, '')"
-
-
-def _translated(text: str, values: Mapping[str, str]) -> str:
-    cases = "".join(f" WHEN {literal(old)} THEN {literal(new)}" for old, new in values.items())
-    return f"CASE {text}{cases} ELSE {text} END" if cases else text

@@ -10,7 +10,8 @@ from pipelines.collect.mapping import ConsentMapping, TableMapping
 from pipelines.collect.mapping_checks import CONSENT_MEMBERS, CONSENT_TIMES, TEXTS, TIMES
 from pipelines.collect.mapping_group import checks_of_group, told_sql
 from pipelines.collect.mapping_where import with_columns, with_identifiers
-from schemas.table import literal, quoted
+from pipelines.collect.naming import translated_sql
+from schemas.table import literal, literals, quoted
 from schemas.vocabulary import CONSENT_STATUSES
 from warehouse.errors import UsageError
 
@@ -119,8 +120,7 @@ def _text_of_cell(column: str) -> str:
 def _joined(mapping: TableMapping, name: str, source: _Source) -> str:
     """The text of a mapped column, translated; NULL where one of several cells is empty."""
     raw = " || '-' || ".join(source.text(column) for column in mapping.columns[name])
-    values = "".join(f" WHEN {literal(old)} THEN {literal(new)}" for old, new in mapping.values.get(name, {}).items())
-    found = f"CASE {raw}{values} ELSE {raw} END" if values else raw
+    found = translated_sql(raw, mapping.values.get(name, {}))
     patterns = "".join(
         f" WHEN regexp_matches(COALESCE({found}, ''), {literal(pattern)}) THEN {literal(new)}"
         for pattern, new in mapping.patterns.get(name, {}).items()
@@ -178,14 +178,13 @@ def _status(consent: ConsentMapping, source: _Source) -> str:
     if "status" in consent.constants:
         return literal(consent.constants["status"])
     raw = f"nullif({source.text(consent.columns['status'])}, '')"
-    cases = "".join(f" WHEN {literal(old)} THEN {literal(new)}" for old, new in consent.values.items())
-    return f"CASE {raw}{cases} ELSE {raw} END" if cases else raw
+    return translated_sql(raw, consent.values)
 
 
 def _checks_of_consents(mapping: TableMapping, source: _Source) -> list[Check]:
     """A word for the status that nobody has explained, and a time that is none, refuse the row."""
     checks = []
-    known = ", ".join(literal(status) for status in CONSENT_STATUSES)
+    known = literals(CONSENT_STATUSES)
     unknown = [f"{_status(one, source)} NOT IN ({known})" for one in mapping.consents]
     if unknown:
         reason = (

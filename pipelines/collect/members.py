@@ -4,6 +4,8 @@ import re
 
 import duckdb
 
+from warehouse.queries import number
+
 # To look at each record would cost a fifteenth of reading it; at so many, spread over the part, about a fiftieth.
 LOOKED_AT = 20_000
 _MOST_NAMES = 500
@@ -23,8 +25,7 @@ def member_names(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """
     if "properties" not in {row[0] for row in con.execute("DESCRIBE checked").fetchall()}:
         return ()
-    row = con.execute("SELECT COUNT(*) FROM checked").fetchone()
-    each = max(1, (row[0] if row else 0) // LOOKED_AT)
+    each = max(1, number(con, "SELECT COUNT(*) FROM checked") // LOOKED_AT)
     rows = con.execute(f"""
         WITH looked_at AS (
             SELECT properties

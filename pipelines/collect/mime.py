@@ -33,7 +33,8 @@ def read_mail(raw: bytes) -> dict[str, Any]:
     """What a raw message says: its headers in their order, decoded; the usual ones by name; text, html, attachments.
 
     `headers` is a list of {name, value}, `attachments` of {name, content_type, size} (bytes). What the message does
-    not have is left out. Never raises: what cannot be decoded is replaced.
+    not have is left out, as is the size of an attached message that cannot be written again. Never raises: what cannot
+    be decoded is replaced.
     """
     message, leaves = _parsed(raw)
     headers = [{"name": without_surrogates(name), "value": _value(value)} for name, value in message.items()]
@@ -117,10 +118,20 @@ def _content(part: Message) -> bytes:
 
 
 def _described(part: Message) -> dict[str, Any]:
+    size = _size(part)
+    described = {"name": filename(part) or "", "content_type": part.get_content_type()}
+    return described if size is None else {**described, "size": size}
+
+
+def _size(part: Message) -> int | None:
     attached = part.get_payload()
     whole = attached[0] if isinstance(attached, list) and attached else None
-    content = whole.as_bytes() if isinstance(whole, Message) else _content(part)
-    return {"name": filename(part) or "", "content_type": part.get_content_type(), "size": len(content)}
+    if not isinstance(whole, Message):
+        return len(_content(part))
+    try:
+        return len(whole.as_bytes())
+    except (MessageError, LookupError, RecursionError, TypeError, ValueError):
+        return None
 
 
 def _value(raw: object) -> str:

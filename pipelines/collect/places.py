@@ -6,7 +6,7 @@ from typing import Protocol
 
 import duckdb
 
-from schemas.table import literal
+from schemas.table import literal, literals
 
 
 class ChosenFile(Protocol):
@@ -29,7 +29,7 @@ def choose_places(con: duckdb.DuckDBPyConnection, files: Sequence[ChosenFile]) -
     """Take the records of `checked` out that are not wanted; nothing where all are, as nearly always."""
     for wanted, negation in (("only", "NOT "), ("without", "")):
         for path in sorted({path for file in files if (path := getattr(file, wanted))}):
-            ids = ", ".join(literal(file.file_id) for file in files if getattr(file, wanted) == path)
+            ids = literals(file.file_id for file in files if getattr(file, wanted) == path)
             con.execute(f"DELETE FROM checked WHERE file_id IN ({ids}) AND {negation}({_among(path)})")
 
 

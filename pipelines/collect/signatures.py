@@ -6,7 +6,7 @@ Each gives a function that raises RefusedError (401) for a request that is not s
 import base64
 import hmac
 from binascii import Error as BadBase64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -25,6 +25,8 @@ Signed = Callable[[Request], bytes]
 
 TOLERANCE = timedelta(minutes=5)
 BASIC = ("username", "password")
+# The hashes of RSA signatures by name; some providers sign with no other than sha1.
+RSA_HASHES: Mapping[str, type[hashes.SHA1] | type[hashes.SHA256]] = {"sha1": hashes.SHA1, "sha256": hashes.SHA256}
 
 
 def whole_body(request: Request) -> bytes:
@@ -170,11 +172,11 @@ def demand_ed25519(key: object, signature: bytes, data: bytes) -> None:
 
 
 def demand_rsa(key: object, signature: bytes, data: bytes, algorithm: str = "sha256") -> None:
-    """Raise RefusedError where `signature` is not the key's RSA signature (PKCS #1 v1.5) of `data`; sha1 or sha256."""
+    """Raise RefusedError where `signature` is not the key's RSA signature (PKCS #1 v1.5) of `data`; see RSA_HASHES."""
     if not isinstance(key, RSAPublicKey):
         raise RefusedError(401, "the public key is not one of RSA")
-    kind = hashes.SHA1() if algorithm == "sha1" else hashes.SHA256()  # noqa: S303 (some providers sign with no other)
-    _demand(_verifies(lambda: key.verify(signature, data, PKCS1v15(), kind)), "the RSA signature is wrong")
+    kind = RSA_HASHES[algorithm]
+    _demand(_verifies(lambda: key.verify(signature, data, PKCS1v15(), kind())), "the RSA signature is wrong")
 
 
 def ecdsa(name: str, setting: str = "public_key", *, signed: Signed = whole_body) -> Check:

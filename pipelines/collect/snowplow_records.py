@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.collect.json_records import JsonFormat, first_sql, members_sql, rest_sql
+from pipelines.collect.naming import cases_sql
 from pipelines.collect.snowplow_fields import (
     COLUMNS,
     CONSENT_COLUMNS,
@@ -155,7 +156,7 @@ def _details_columns(columns: Sequence[str]) -> str:
 
 
 def _tracked_sql(records: str) -> str:
-    events = _cases("r.e", TRACKED)
+    events = cases_sql("r.e", TRACKED)
     undecoded = " OR ".join(f"(r.{name} <> '' AND {name} IS NULL)" for name in ("ue_px", "cx"))
     broken = " OR ".join(f"(r.{name} <> '' AND {_valid_sql(f'r.{name}')} IS NULL)" for name in ("ue_pr", "co"))
     told = {name: f"nullif(r.{wire}, '')" for name, wire in _TRACKER.items()}
@@ -283,7 +284,3 @@ def _together_sql(*members: str) -> str:
 def _value_sql(text: str, is_json: bool) -> str:
     said = f"to_json({text})::VARCHAR"
     return f"COALESCE({_valid_sql(text)}, {said})" if is_json else said
-
-
-def _cases(expression: str, names: Mapping[str, str]) -> str:
-    return f"CASE {expression} {' '.join(f'WHEN {literal(a)} THEN {literal(b)}' for a, b in names.items())} END"

@@ -19,7 +19,7 @@ from pipelines.collect.parts import parts
 from pipelines.collect.places import choose_places, write_found
 from pipelines.collect.suppress import keep_out
 from pipelines.collect.write_part import StagedPart, write_part
-from schemas.table import literal, quoted
+from schemas.table import literals, quoted
 from schemas.tables import tables
 from warehouse.extensions import session
 from warehouse.settings import Settings
@@ -64,13 +64,7 @@ def stage_split(
     try:
         _register_files(con, split)
         for number, plan in enumerate(_parts(con, split), start=split.number * MAX_PARTS):
-            if plan is None:
-                columns, sentences = "", _all_unreadable(con, split)
-            else:
-                columns = _check(con, plan, split.batch, settings)
-                if suppressions:
-                    keep_out(con, suppressions)
-                sentences = reason_sentences(plan, _rules(split.batch, settings))
+            columns, sentences = _read(con, split, plan, settings, suppressions)
             choose_places(con, split.files)
             found = write_found(con, split.files, staging / f"{number:010d}.found.parquet")
             fields = () if plan is None else member_names(con)
@@ -78,6 +72,22 @@ def stage_split(
             yield replace(part, found=found, fields=fields)
     finally:
         con.close()
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    split: Split,
+    plan: Plan | None,
+    settings: Settings,
+    suppressions: SuppressionList | None,
+) -> tuple[str, dict[str, str]]:
+    """Make `checked` of one part; gives the columns of interactions over it, and a sentence for each reason code."""
+    if plan is None:
+        return "", _all_unreadable(con, split)
+    columns = _check(con, plan, split.batch, settings)
+    if suppressions:
+        keep_out(con, suppressions)
+    return columns, reason_sentences(plan, _rules(split.batch, settings))
 
 
 def _check(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: Settings) -> str:
@@ -100,7 +110,7 @@ def _check(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: S
 def _must_divide(con: duckdb.DuckDBPyConnection, plan: Plan, batch: Batch, settings: Settings) -> bool:
     """Parse with the cheaper query; whether some payload turns out to hold several records, so that it will not do."""
     _parse(con, replace(plan, records=plan.whole_records, device=""), batch, settings)
-    doubts = ", ".join(literal(code) for code in plan.doubts)
+    doubts = literals(plan.doubts)
     if con.execute(f"SELECT 1 FROM checked WHERE reason_code IN ({doubts}) LIMIT 1").fetchone() is None:
         return False
     return con.execute(f"SELECT 1 FROM input WHERE {plan.may_divide} LIMIT 1").fetchone() is not None

@@ -5,16 +5,17 @@ import hashlib
 import json
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit, urlunsplit
 
+from pipelines.collect.json_records import request_header_sql
 from pipelines.collect.signatures import header, hmac_of, is_same
-from pipelines.collect.webhook import RefusedError, Request, Secrets, Webhook, form_fields, json_record
-from schemas.table import literal
+from pipelines.collect.webhook import RefusedError, Request, Secrets, Webhook, form_fields, json_record, media_type
+from schemas.table import literals
 
 # What a sender may write into the query of the callback's URL, as Twilio carries nothing else.
 CARRIED = ("user_id", "campaign_id", "offer_id", "decision_id")
 _SIGNATURE = "x-twilio-signature"
 _REPEATED = "i-twilio-idempotency-token"
 # The same for a request and those that repeat it; NULL in files.
-REQUEST_ID = f"""(request_headers ->> '$."{_REPEATED}"')"""
+REQUEST_ID = request_header_sql(_REPEATED)
 _PORTS = {"http": 80, "https": 443}
 # Numbers that stand for a caller who shows none (Twilio Help Center, "Why am I getting calls from these numbers").
 _NAMELESS = (
@@ -83,8 +84,8 @@ def _parts(url: str) -> SplitResult:
 
 def record(request: Request) -> bytes:
     """The fields of the form, or the body that is JSON, with what CARRIED names in the query of the URL."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    fields = json.loads(json_record(request)) if kind == "application/json" else form_fields(request)
+    is_json = media_type(request.headers) == "application/json"
+    fields = json.loads(json_record(request)) if is_json else form_fields(request)
     if not isinstance(fields, dict):
         raise RefusedError(400, "the body is no JSON object")
     query = {name: value for name, value in parse_qsl(_parts(request.url).query) if name in CARRIED}
@@ -97,5 +98,5 @@ WEBHOOK = Webhook(secrets=("auth_token",), check=check, record=record, headers=(
 def number_sql(address: str) -> str:
     """SQL for the telephone number in an address (`+1555…`, `whatsapp:+1555…`); NULL where none is shown."""
     bare = rf"regexp_extract({address}, '^(?:[a-z]+:)?(\+?[0-9][0-9 ().-]*)$', 1)"
-    nameless = ", ".join(map(literal, _NAMELESS))
+    nameless = literals(_NAMELESS)
     return f"CASE WHEN {bare} NOT IN ({nameless}) THEN nullif({bare}, '') END"

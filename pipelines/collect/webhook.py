@@ -1,7 +1,7 @@
 """What a connector says of its provider's webhook: how requests are known to be genuine, and what of them is landed."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
@@ -48,6 +48,11 @@ class RefusedError(Exception):
         self.status, self.reason = status, reason
 
 
+def media_type(headers: Mapping[str, str]) -> str:
+    """The media type of a body in small letters, without its parameters; empty where the headers name none."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def json_record(request: Request) -> bytes:
     """The body as JSON on one line. Raises RefusedError for a body that is no JSON object or array."""
     try:
@@ -85,6 +90,11 @@ def form_fields(request: Request, encodings: Mapping[str, str] | None = None) ->
         else:
             fields[name] = value if before is None else [before, value]
     return fields
+
+
+def last_text(value: str | Sequence[str]) -> str:
+    """The text of a field of a form; of a field that occurs again the last one."""
+    return value if isinstance(value, str) else value[-1]
 
 
 def _pairs(request: Request, encodings: Mapping[str, str] | None) -> list[tuple[str, str]]:

@@ -14,7 +14,8 @@ from pipelines.decide.consents import make_consents
 from pipelines.decide.policy import Policy
 from pipelines.decide.standing import TAKEN
 from schemas.keys import key_sql
-from schemas.table import literal
+from schemas.table import literals
+from warehouse.queries import number
 from warehouse.run import Run
 
 CUSTOMER_TABLES = (
@@ -56,7 +57,7 @@ def among(con: duckdb.DuckDBPyConnection, column: str, values: str) -> str:
     found = con.execute(f"{values} LIMIT {_FEW + 1}").fetchall()
     if len(found) > _FEW:
         return "TRUE"
-    return f"{column} IN ({', '.join(literal(value) for (value,) in found)})" if found else "FALSE"
+    return f"{column} IN ({literals(value for (value,) in found)})" if found else "FALSE"
 
 
 def _make_pending(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) -> int:
@@ -94,8 +95,7 @@ def _make_pending(con: duckdb.DuckDBPyConnection, run: Run, policy: Policy) -> i
             "as_of_text": run.as_of.isoformat(),
         },
     )
-    row = con.execute("SELECT COUNT(*) FROM decide_pending").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, "SELECT COUNT(*) FROM decide_pending")
 
 
 def _make_people(con: duckdb.DuckDBPyConnection, here: str) -> None:

@@ -11,6 +11,7 @@ from pipelines.decide.catalogue import Catalogue, bind_conditions, store_offers
 from pipelines.decide.chunk import CHUNK_TABLES, choose_chunk, judge_chunk
 from pipelines.decide.policy import policy_in_force
 from pipelines.decide.record import write_decisions
+from warehouse.queries import drop_temporary
 from warehouse.run import Run
 
 CHUNK_CANDIDATES = 100_000
@@ -50,8 +51,7 @@ def decide(
         by_offer.update(_counted(con, _CHOSEN))
         by_gate.update(_counted(con, _DROPPED))
     considered = int(_counted(con, "SELECT 'customers', COUNT(*) FROM profiles")["customers"])
-    for table in (*TABLES, *CHUNK_TABLES):
-        con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    drop_temporary(con, (*TABLES, *CHUNK_TABLES))
     return DecideReport(considered, count, considered - count, dict(by_offer), dict(by_gate))
 
 

@@ -3,6 +3,7 @@
 import duckdb
 
 from schemas.identifiers import anchor_sql, blocked_sql
+from warehouse.queries import number
 from warehouse.settings import IdentitySettings, Settings
 
 
@@ -14,7 +15,7 @@ def anchor_again(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     """
     chosen = _anchor_sql(settings.identity)
     return sum(
-        _count(con, f"UPDATE {name} SET anchor = {chosen} WHERE anchor IS DISTINCT FROM {chosen}")
+        number(con, f"UPDATE {name} SET anchor = {chosen} WHERE anchor IS DISTINCT FROM {chosen}")
         for name in ("interaction_versions", "interactions")
     )
 
@@ -23,8 +24,3 @@ def _anchor_sql(identity: IdentitySettings) -> str:
     kept = f"list_filter(identifiers, lambda i: NOT {blocked_sql('i.value', identity.blocked_values)})"
     # The one-element list binds the kept identifiers to a name, so that they are filtered once.
     return f"list_transform([{kept}], lambda kept: {anchor_sql('kept', identity.priorities)})[1]"
-
-
-def _count(con: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = con.execute(statement).fetchone()
-    return int(row[0]) if row else 0

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.identifiers import priority_sql
-from schemas.table import literal, quoted
+from schemas.table import literal, literals, quoted
 from schemas.vocabulary import REFUND_EVENTS
 from warehouse.settings import Settings
 
-_REFUNDS = ", ".join(literal(name) for name in REFUND_EVENTS)
+_REFUNDS = literals(REFUND_EVENTS)
 # Money that goes back counts as negative, whichever sign the source gives it.
 SIGNED = f"CASE WHEN event_name IN ({_REFUNDS}) THEN -abs(amount) ELSE amount END AS amount"
 
@@ -73,7 +73,7 @@ def amount_sql(settings: Settings) -> str:
 
 def unconverted_sql(settings: Settings) -> str:
     """TRUE for an amount in a currency without a rate."""
-    known = ", ".join(literal(code) for code in sorted({settings.currency, *settings.rates}))
+    known = literals(sorted({settings.currency, *settings.rates}))
     return f"(amount IS NOT NULL AND currency IS NOT NULL AND currency NOT IN ({known}))"
 
 

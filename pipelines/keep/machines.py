@@ -12,10 +12,12 @@ from math import ceil
 import duckdb
 
 from pipelines.keep.days import ranges
+from pipelines.keep.temporary import drop, make
 from schemas.engagement import IS_SIGN, MOST_SECONDS, is_machine_sql, marked_sql
 from schemas.table import quoted
 from schemas.tables import tables
 from warehouse.errors import RapportError
+from warehouse.queries import has_rows, number
 from warehouse.run import Run
 from warehouse.settings import Settings
 
@@ -72,9 +74,9 @@ def follow_machines(con: duckdb.DuckDBPyConnection, run: Run, *, retracts: bool)
     here, around = _within(hours, 0), _within(hours, 2 * _reach(run.settings))
     of_message = "(source, contact_id) IN (SELECT source, contact_id FROM keep_mark_messages)"
     rows = f"(SELECT * FROM interactions WHERE {around} AND {of_message})"
-    _make(con, "marks", f"SELECT * FROM ({query.replace('{rows}', rows)}) WHERE {here}")
-    _make(con, "mark_old", f"SELECT {_columns()}, rowid AS place FROM {MACHINES} WHERE {here} AND {of_message}")
-    if _is_empty(con, "keep_marks") and _is_empty(con, "keep_mark_old"):
+    make(con, "marks", f"SELECT * FROM ({query.replace('{rows}', rows)}) WHERE {here}")
+    make(con, "mark_old", f"SELECT {_columns()}, rowid AS place FROM {MACHINES} WHERE {here} AND {of_message}")
+    if not has_rows(con, "keep_marks") and not has_rows(con, "keep_mark_old"):
         return Touched(retracts)
     count = _write(con, run)
     return _turned(con, here, count, retracts=retracts)
@@ -85,8 +87,8 @@ def recompute_machines(con: duckdb.DuckDBPyConnection, run: Run) -> int:
 
     Raises RapportError for settings out of range.
     """
-    _make(con, "marks", all_marked_sql("interactions", run.settings))
-    _make(con, "mark_old", f"SELECT {_columns()}, rowid AS place FROM {MACHINES}")
+    make(con, "marks", all_marked_sql("interactions", run.settings))
+    make(con, "mark_old", f"SELECT {_columns()}, rowid AS place FROM {MACHINES}")
     count = _write(con, run)
     forget_machines(con)
     return count
@@ -96,18 +98,17 @@ def forget_machines(con: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables and views of this module."""
     for name in _VIEWS:
         con.execute(f"DROP VIEW IF EXISTS temp.keep_{name}")
-    for name in _TEMPORARY:
-        con.execute(f"DROP TABLE IF EXISTS temp.keep_{name}")
+    drop(con, _TEMPORARY)
 
 
 def _find_messages(con: duckdb.DuckDBPyConnection, settings: Settings, *, retracts: bool) -> list[int]:
     """Make the table of touched messages; gives the hours (since 1970) in which marks may change, none without any."""
     sides = ["keep_fresh", *(["keep_retracted"] if retracts else [])]
     signs = (f"SELECT source, contact_id, epoch_us(occurred_at) AS moment FROM {s} WHERE {IS_SIGN}" for s in sides)
-    _make(con, "mark_signs", " UNION ALL ".join(signs))
-    if _is_empty(con, "keep_mark_signs"):
+    make(con, "mark_signs", " UNION ALL ".join(signs))
+    if not has_rows(con, "keep_mark_signs"):
         return []
-    _make(con, "mark_messages", "SELECT DISTINCT source, contact_id FROM keep_mark_signs")
+    make(con, "mark_messages", "SELECT DISTINCT source, contact_id FROM keep_mark_signs")
     # A mark rests on events up to twice a rule's seconds away.
     reach = 2_000_000 * _reach(settings)
     hours = (f"SELECT DISTINCT (moment + {shift}) // {_HOUR_US} FROM keep_mark_signs" for shift in (-reach, 0, reach))
@@ -136,27 +137,26 @@ def _write(con: duckdb.DuckDBPyConnection, run: Run) -> int:
     columns = _columns()
     same = f"SELECT {columns} FROM keep_mark_old INTERSECT SELECT {columns} FROM keep_marks"
     for side, source in (("mark_gone", "keep_mark_old"), ("mark_added", "keep_marks")):
-        _make(con, side, f"SELECT * FROM {source} WHERE interaction_id NOT IN (SELECT interaction_id FROM ({same}))")
-    if not _is_empty(con, "keep_mark_gone"):
+        make(con, side, f"SELECT * FROM {source} WHERE interaction_id NOT IN (SELECT interaction_id FROM ({same}))")
+    if has_rows(con, "keep_mark_gone"):
         con.execute(f"DELETE FROM {MACHINES} WHERE rowid IN (SELECT place FROM keep_mark_gone)")
-    if not _is_empty(con, "keep_mark_added"):
+    if has_rows(con, "keep_mark_added"):
         con.execute(
             f"INSERT INTO {MACHINES} BY NAME SELECT {columns}, {run.commit_seq}::BIGINT AS commit_seq "
             "FROM keep_mark_added"
         )
     changed = "SELECT interaction_id FROM keep_mark_gone UNION SELECT interaction_id FROM keep_mark_added"
-    row = con.execute(f"SELECT COUNT(*) FROM ({changed})").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, f"SELECT COUNT(*) FROM ({changed})")
 
 
 def _turned(con: duckdb.DuckDBPyConnection, here: str, count: int, *, retracts: bool) -> Touched:
     """What the rollups have to follow: interactions of history whose mark came or went stand on both sides."""
     came = "FROM keep_mark_added ANTI JOIN keep_mark_gone USING (interaction_id)"
     went = "FROM keep_mark_gone ANTI JOIN keep_mark_added USING (interaction_id)"
-    _make(con, "mark_turned", f"SELECT interaction_id {came} UNION SELECT interaction_id {went}")
+    make(con, "mark_turned", f"SELECT interaction_id {came} UNION SELECT interaction_id {went}")
     turned = "interaction_id IN (SELECT interaction_id FROM keep_mark_turned)"
     fresh = f"SELECT interaction_id FROM keep_fresh WHERE {turned}"
-    _make(
+    make(
         con,
         "mark_again",
         f"SELECT * FROM interactions WHERE {here} AND {turned} AND interaction_id NOT IN ({fresh})",
@@ -165,20 +165,12 @@ def _turned(con: duckdb.DuckDBPyConnection, here: str, count: int, *, retracts: 
     _view(con, "mark_fresh", f"SELECT * REPLACE ({is_machine_sql('keep_marks')}) FROM {both}")
     before = "FROM keep_retracted UNION ALL BY NAME FROM keep_mark_again" if retracts else "FROM keep_mark_again"
     _view(con, "mark_retracted", before)
-    has_again = not _is_empty(con, "keep_mark_again")
+    has_again = has_rows(con, "keep_mark_again")
     return Touched(retracts or has_again, "keep_mark_fresh", "keep_mark_retracted", count)
 
 
 def _columns() -> str:
     return ", ".join(quoted(column) for column in tables()[MACHINES].column_names if column != "commit_seq")
-
-
-def _is_empty(con: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    return con.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is None
-
-
-def _make(con: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    con.execute(f"CREATE OR REPLACE TEMP TABLE keep_{name} AS {query}")
 
 
 def _view(con: duckdb.DuckDBPyConnection, name: str, query: str) -> None:

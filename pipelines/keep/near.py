@@ -6,6 +6,7 @@ import duckdb
 
 from schemas.table import literal, quoted, sql_type
 from schemas.tables import tables
+from warehouse.queries import has_rows
 
 _FEW = 200
 # Of texts, DuckDB 1.5 compares ranges with the statistics of a group of rows, but not lists. A range for each value
@@ -22,7 +23,7 @@ def near_sql(con: duckdb.DuckDBPyConnection, relation: str, name: str, columns: 
     A few values of a text column make up the predicate alone, as ranges. Else a few values of the other columns are
     listed, and of many the least and the greatest bound the rest. FALSE for an empty relation.
     """
-    if con.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is None:
+    if not has_rows(con, relation):
         return "FALSE"
     types = {column.name: sql_type(column.type) for column in tables()[name].columns}
     for column in columns:

@@ -18,8 +18,10 @@ from pipelines.keep.machines import (
 )
 from pipelines.keep.near import BY_DAY, near_sql, newest_sql
 from pipelines.keep.rollups import rollups
+from pipelines.keep.temporary import drop, make
 from schemas.table import quoted
 from schemas.tables import tables
+from warehouse.queries import has_rows, number
 from warehouse.run import Run
 from warehouse.settings import Settings
 
@@ -59,10 +61,10 @@ def recompute(con: duckdb.DuckDBPyConnection, run: Run, names: Iterable[str] | N
     for name in rollups() if names is None else names:
         rollup = rollups()[name]
         known = marked_relation_sql("interactions") if rollup.reads_machines else "interactions"
-        _make(con, "new", rollup.rows_sql(known, run.settings))
-        _make(con, "old", f"SELECT {_columns(name)}, rowid AS place FROM {quoted(name)}")
+        make(con, "new", rollup.rows_sql(known, run.settings))
+        make(con, "old", f"SELECT {_columns(name)}, rowid AS place FROM {quoted(name)}")
         written[name] = _write(con, run, name, rollup)
-        _drop(con)
+        drop(con, _TEMPORARY)
     return written
 
 
@@ -81,19 +83,19 @@ def update(
     written, also if they came out the same.
     """
     retracts = touched.retracts
-    if not retracts and _is_empty(con, f"(SELECT 1 FROM {touched.fresh} WHERE {rollup.gate})"):
+    if not retracts and not has_rows(con, f"(SELECT 1 FROM {touched.fresh} WHERE {rollup.gate})"):
         return 0
-    if not retracts and _is_empty(con, quoted(name)):  # in one query: what a transaction made is read by one thread
+    if not retracts and not has_rows(con, quoted(name)):  # in one query: what a transaction made is read by one thread
         return _insert(con, run, name, f"({rollup.rows_sql(touched.fresh, run.settings)})")
-    _make(con, "delta", rollup.rows_sql(touched.fresh, run.settings))
+    make(con, "delta", rollup.rows_sql(touched.fresh, run.settings))
     retracted = rollup.rows_sql(touched.retracted, run.settings) if retracts else "SELECT * FROM keep_delta LIMIT 0"
-    _make(con, "stale", retracted)
+    make(con, "stale", retracted)
     _find_old(con, name, rollup, is_compared=is_compared)
-    if not rollup.appends and not _is_empty(con, "keep_stale"):
+    if not rollup.appends and has_rows(con, "keep_stale"):
         _recompute_stale(con, run, rollup, touched.retracted)
     _merge(con, run, name, rollup)
     written = _write(con, run, name, rollup)
-    _drop(con)
+    drop(con, _TEMPORARY)
     return written
 
 
@@ -105,7 +107,7 @@ def _find_old(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup, *, is_c
     keys, columns = _listed(rollup.keys), _columns(name)
     touched = _listed(dict.fromkeys((*rollup.keys, *rollup.near)))
     fresh = "" if rollup.appends else f" UNION SELECT {touched} FROM keep_delta"
-    _make(con, "touched", f"SELECT {touched} FROM keep_stale{fresh}")
+    make(con, "touched", f"SELECT {touched} FROM keep_stale{fresh}")
     if not is_compared and rollup.near in ((), BY_DAY):
         find = _find_old_by_day if rollup.near else _find_old_by_key
         find(con, name, rollup)
@@ -114,9 +116,9 @@ def _find_old(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup, *, is_c
     near = near_sql(con, "keep_touched", name, rollup.near)
     # In two steps where few rows are near: the join would have its filters tested before those that leave rows out.
     if " OR " in near:
-        _make(con, "near", f"SELECT {columns}, rowid AS place FROM {source} WHERE {near}")
+        make(con, "near", f"SELECT {columns}, rowid AS place FROM {source} WHERE {near}")
         source, near = "(SELECT *, place AS rowid FROM keep_near)", "TRUE"
-    _make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {near} AND {is_touched}")
+    make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {near} AND {is_touched}")
 
 
 def _find_old_by_key(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> None:
@@ -127,12 +129,12 @@ def _find_old_by_key(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) 
     source, keys, columns = quoted(name), _listed(rollup.keys), _columns(name)
     narrow = _listed((*rollup.keys, *rollup.span))
     is_touched = f"({keys}) IN (SELECT {keys} FROM keep_touched)"
-    _make(con, "known", f"SELECT {narrow}, rowid AS place FROM {source} WHERE {is_touched}")
-    if not _is_empty(con, f"(SELECT 1 FROM keep_known WHERE ({keys}) NOT IN (SELECT {keys} FROM keep_stale))"):
+    make(con, "known", f"SELECT {narrow}, rowid AS place FROM {source} WHERE {is_touched}")
+    if has_rows(con, f"(SELECT 1 FROM keep_known WHERE ({keys}) NOT IN (SELECT {keys} FROM keep_stale))"):
         is_known = "rowid IN (SELECT place FROM keep_known)"
-        _make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {is_known}")
+        make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {is_known}")
         return
-    _make(con, "old", f"SELECT {columns}, NULL::BIGINT AS place FROM keep_delta LIMIT 0")
+    make(con, "old", f"SELECT {columns}, NULL::BIGINT AS place FROM keep_delta LIMIT 0")
     con.execute("INSERT INTO keep_old BY NAME FROM keep_known")
 
 
@@ -147,10 +149,10 @@ def _find_old_by_day(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) 
     is_touched = f"({keys}) IN (SELECT {keys} FROM keep_touched)"
     of_anchors = "anchor IN (SELECT anchor FROM keep_touched WHERE {day})"
     recent, early = of_anchors.format(day=newest), of_anchors.format(day=f"NOT ({newest})")
-    _make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {newest} AND {recent}")
+    make(con, "old", f"SELECT {columns}, rowid AS place FROM {source} WHERE {newest} AND {recent}")
     con.execute(f"DELETE FROM keep_old WHERE NOT ({is_touched})")
     # The day is tested afterwards: a reader would test it on every row.
-    _make(con, "known", f"SELECT {keys}, rowid AS place FROM {source} WHERE {early}")
+    make(con, "known", f"SELECT {keys}, rowid AS place FROM {source} WHERE {early}")
     con.execute(f"DELETE FROM keep_known WHERE {newest} OR NOT ({is_touched})")
     con.execute("INSERT INTO keep_old BY NAME FROM keep_known")
     con.execute(f"INSERT INTO keep_stale BY NAME SELECT {keys} FROM keep_known")
@@ -162,7 +164,7 @@ def _recompute_stale(con: duckdb.DuckDBPyConnection, run: Run, rollup: Rollup, r
     stale = f"({keys}) IN (SELECT {keys} FROM keep_stale)"
     span = _listed(dict.fromkeys(rollup.span))
     sides = " UNION ALL ".join(f"SELECT {span} FROM keep_{side} WHERE {stale}" for side in ("old", "delta", "stale"))
-    _make(con, "span", sides)
+    make(con, "span", sides)
     days = days_between(con, "keep_span", *rollup.span)
     within = "TRUE" if days is None else within_sql("i.occurred_at", days)
     scope = rollup.scope.replace("keep_retracted", retracted)
@@ -177,10 +179,10 @@ def _merge(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) 
     """Make `keep_new`: the rows of all touched cells as they are now."""
     keys, columns = _listed(rollup.keys), _columns(name)
     standing = f"FROM keep_old WHERE ({keys}) NOT IN (SELECT {keys} FROM keep_stale)"
-    if rollup.appends or _is_empty(con, f"(SELECT 1 {standing})"):
-        _make(con, "new", f"SELECT {columns} FROM keep_delta")
+    if rollup.appends or not has_rows(con, f"(SELECT 1 {standing})"):
+        make(con, "new", f"SELECT {columns} FROM keep_delta")
         return
-    _make(
+    make(
         con,
         "new",
         f"SELECT {keys}, {rollup.merge_sql(run.settings)} "
@@ -190,33 +192,29 @@ def _merge(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) 
 
 def _write(con: duckdb.DuckDBPyConnection, run: Run, name: str, rollup: Rollup) -> int:
     """Put `keep_new` in the place of `keep_old`, but for rows that are the same; gives the number of rows written."""
-    changed = "keep_new" if _is_empty(con, "keep_old") else _replace_changed(con, name, rollup)
+    changed = _replace_changed(con, name, rollup) if has_rows(con, "keep_old") else "keep_new"
     return _insert(con, run, name, changed)
 
 
 def _insert(con: duckdb.DuckDBPyConnection, run: Run, name: str, relation: str) -> int:
     """Add the rows of `relation` to table `name`; gives their number. The lake sorts them as the table declares."""
-    row = con.execute(
+    return number(
+        con,
         f"INSERT INTO {quoted(name)} BY NAME SELECT {_columns(name)}, {run.commit_seq}::BIGINT AS commit_seq "
-        f"FROM {relation}"
-    ).fetchone()
-    return int(row[0]) if row else 0
+        f"FROM {relation}",
+    )
 
 
 def _replace_changed(con: duckdb.DuckDBPyConnection, name: str, rollup: Rollup) -> str:
     """Delete the rows of `keep_old` that `keep_new` has otherwise or not at all; gives the relation of what differs."""
     keys, columns = _listed(rollup.keys), _columns(name)
     same = f"SELECT {columns} FROM keep_old INTERSECT SELECT {columns} FROM keep_new"
-    _make(con, "same", f"SELECT {keys} FROM ({same})")
-    _make(con, "gone", f"SELECT place FROM keep_old ANTI JOIN keep_same USING ({keys})")
-    if not _is_empty(con, "keep_gone"):
+    make(con, "same", f"SELECT {keys} FROM ({same})")
+    make(con, "gone", f"SELECT place FROM keep_old ANTI JOIN keep_same USING ({keys})")
+    if has_rows(con, "keep_gone"):
         # Row ids are found without reading a column.
         con.execute(f"DELETE FROM {quoted(name)} WHERE rowid IN (SELECT place FROM keep_gone)")
     return f"keep_new ANTI JOIN keep_same USING ({keys})"
-
-
-def _is_empty(con: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    return con.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is None
 
 
 def _columns(name: str) -> str:
@@ -225,12 +223,3 @@ def _columns(name: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(quoted(name) for name in names)
-
-
-def _make(con: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    con.execute(f"CREATE OR REPLACE TEMP TABLE keep_{name} AS {query}")
-
-
-def _drop(con: duckdb.DuckDBPyConnection) -> None:
-    for name in _TEMPORARY:
-        con.execute(f"DROP TABLE IF EXISTS temp.keep_{name}")

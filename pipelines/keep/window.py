@@ -11,6 +11,7 @@ from pipelines.keep.rollup import update
 from pipelines.keep.rollups import rollups
 from schemas.table import INSTANT, quoted
 from schemas.tables import tables
+from warehouse.queries import number
 from warehouse.run import Run
 
 _EPOCH = date(1970, 1, 1)
@@ -43,11 +44,11 @@ def differences(con: duckdb.DuckDBPyConnection, run: Run, first: date, last: dat
 
 def _lost_marks(con: duckdb.DuckDBPyConnection, days: range) -> int:
     """Marks of the window whose interaction is not there."""
-    row = con.execute(
+    return number(
+        con,
         f"SELECT COUNT(*) FROM {MACHINES} WHERE {within_sql('occurred_at', days)} "
-        "AND interaction_id NOT IN (SELECT interaction_id FROM keep_fresh)"
-    ).fetchone()
-    return int(row[0]) if row else 0
+        "AND interaction_id NOT IN (SELECT interaction_id FROM keep_fresh)",
+    )
 
 
 def _baseless(
@@ -57,9 +58,9 @@ def _baseless(
     keys = ", ".join(map(quoted, rollup.keys))
     times = set(rollup.span) - {""} or {column.name for column in tables()[name].columns if column.type == INSTANT}
     is_inside = " OR ".join(f"({quoted(at)} >= $first AND {quoted(at)} < $after)" for at in sorted(times))
-    row = con.execute(
+    return number(
+        con,
         f"SELECT COUNT(*) FROM {quoted(name)} WHERE ({is_inside}) "
         f"AND ({keys}) NOT IN (SELECT {keys} FROM ({rollup.rows_sql(fresh, run.settings)}))",
         {"first": first, "after": last + timedelta(days=1)},
-    ).fetchone()
-    return int(row[0]) if row else 0
+    )

@@ -13,7 +13,8 @@ import duckdb
 from pipelines.keep.copies import NO_DAY
 from pipelines.keep.days import days_between, within_sql
 from schemas.copies import content_sql, winner_order_sql
-from schemas.table import literal
+from schemas.table import literal, literals
+from warehouse.queries import has_rows, number
 
 _FEW = 1_000
 _COPY = (
@@ -113,7 +114,7 @@ def _among(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> str:
     found = con.execute(f"SELECT DISTINCT {column} FROM {relation} LIMIT {_FEW + 1}").fetchall()
     if len(found) > _FEW:
         return f"{column} IN (SELECT {column} FROM {relation})"
-    return f"{column} IN ({', '.join(literal(value) for (value,) in found)})" if found else "FALSE"
+    return f"{column} IN ({literals(value for (value,) in found)})" if found else "FALSE"
 
 
 def _parts_sql(parts: Mapping[int, str]) -> str:
@@ -122,7 +123,7 @@ def _parts_sql(parts: Mapping[int, str]) -> str:
 
 
 def _listed(paths: Iterable[str]) -> str:
-    return "[" + ", ".join(literal(path) for path in paths) + "]"
+    return f"[{literals(paths)}]"
 
 
 def _touched_days(con: duckdb.DuckDBPyConnection) -> str:
@@ -147,8 +148,7 @@ def retract(con: duckdb.DuckDBPyConnection, parts: Mapping[int, str]) -> int:
     here = f"{_days_of(con, 'keep_lost')} AND {_among(con, 'interaction_id', 'keep_lost')}"
     con.execute(f"CREATE OR REPLACE TEMP TABLE keep_retracted AS SELECT * FROM interactions WHERE {here}")
     _store_losers(con, parts)
-    row = con.execute("SELECT COUNT(*) FROM keep_retracted").fetchone()
-    count = int(row[0]) if row else 0
+    count = number(con, "SELECT COUNT(*) FROM keep_retracted")
     if count:
         con.execute(f"DELETE FROM interactions WHERE {here}")
     return count
@@ -166,7 +166,7 @@ def amend(con: duckdb.DuckDBPyConnection) -> None:
         JOIN keep_ranked AS w ON w.interaction_id = k.interaction_id AND w.place = 1
         WHERE k.is_kept AND k.place > 1
     """)
-    if con.execute("SELECT 1 FROM keep_amended LIMIT 1").fetchone() is None:
+    if not has_rows(con, "keep_amended"):
         return
     here = f"{_days_of(con, 'keep_amended')} AND {_among(con, 'interaction_id', 'keep_amended')}"
     con.execute(f"""
@@ -263,7 +263,7 @@ def _forget_beaten(con: duckdb.DuckDBPyConnection) -> None:
         JOIN keep_spans AS s ON s.interaction_id = v.interaction_id AND s.content = v.content_sha256
         WHERE v.commit_from IS NULL
     """)
-    if con.execute("SELECT 1 FROM keep_risen LIMIT 1").fetchone() is not None:
+    if has_rows(con, "keep_risen"):
         con.execute(f"""
             DELETE FROM interaction_versions
             WHERE commit_from IS NULL AND {_among(con, "interaction_id", "keep_risen")}

@@ -6,6 +6,7 @@ import duckdb
 
 from schemas.table import quoted
 from schemas.tables import tables
+from warehouse.queries import has_rows, number
 from warehouse.run import Run
 
 TEMPORARY_TABLES = ("know_before", "know_rows", "know_old", "know_changed")
@@ -43,10 +44,10 @@ def write_changes(
     con.execute(_rows_sql(before, source, key, columns, has_as_of))
     con.execute(_old_sql(before, source, key))
     con.execute(_CHANGED.format(owner=quoted(owner)))
-    if _has_rows(con, "know_old"):
+    if has_rows(con, "know_old"):
         # Row ids are found without reading a column.
         con.execute(f"DELETE FROM {quoted(table)} WHERE rowid IN (SELECT place FROM know_old)")
-    if _has_rows(con, "know_rows"):
+    if has_rows(con, "know_rows"):
         names = _names("n", (*columns, *(["as_of"] if has_as_of else [])))
         con.execute(
             f"INSERT INTO {quoted(table)} BY NAME SELECT {names}, ?::BIGINT AS commit_seq FROM {source} AS n "
@@ -62,8 +63,7 @@ def begin_changes(con: duckdb.DuckDBPyConnection) -> None:
 
 def changed_customers(con: duckdb.DuckDBPyConnection) -> int:
     """How many customers the calls of `write_changes` since `begin_changes` concerned."""
-    row = con.execute("SELECT COUNT(DISTINCT customer_id) FROM know_changed").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, "SELECT COUNT(DISTINCT customer_id) FROM know_changed")
 
 
 def _before(con: duckdb.DuckDBPyConnection, table: str, owner: str) -> str:
@@ -101,7 +101,3 @@ def _names(alias: str, names: Sequence[str]) -> str:
 
 def _same(left: str, right: str, key: Sequence[str]) -> str:
     return " AND ".join(f"{left}.{quoted(name)} = {right}.{quoted(name)}" for name in key)
-
-
-def _has_rows(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    return con.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() is not None

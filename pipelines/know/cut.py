@@ -13,6 +13,7 @@ import duckdb
 from pipelines.know.rolled import RolledTable, filled
 from schemas.engagement import is_machine_sql
 from schemas.table import literal
+from warehouse.queries import has_rows
 
 # table -> its key beside the source
 _CUT = {"orders": "order_id", "contacts": "contact_id"}
@@ -39,7 +40,7 @@ def _crosses(con: duckdb.DuckDBPyConnection, name: str, until: str) -> bool:
         f"SELECT source, {_CUT[name]}, NULL::VARCHAR AS event_id, first_at FROM {name} "
         f"WHERE last_at >= {until} AND first_at < {until}"
     )
-    return con.execute(f"SELECT 1 FROM know_crossing_{name} LIMIT 1").fetchone() is not None
+    return has_rows(con, f"know_crossing_{name}")
 
 
 def _cut(con: duckdb.DuckDBPyConnection, name: str, rolled: RolledTable, until: str) -> str:

@@ -9,6 +9,7 @@ import duckdb
 
 from pipelines.know.traits import traits
 from schemas.table import literal, quoted
+from warehouse.queries import has_rows
 from warehouse.run import Run
 
 
@@ -21,7 +22,7 @@ def state_columns() -> tuple[str, ...]:
 def record_history(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Add what differs between know_profiles and `profiles`, which still is as the last run left it."""
     con.execute(_history_sql(), {"as_of": run.as_of, "started_at": run.started_at, "commit_seq": run.commit_seq})
-    if con.execute("SELECT 1 FROM know_history LIMIT 1").fetchone() is not None:
+    if has_rows(con, "know_history"):
         con.execute("INSERT INTO profile_history BY NAME FROM know_history ORDER BY customer_id")
 
 

@@ -41,7 +41,7 @@ from pipelines.know.estimators import estimators
 from pipelines.know.premises import prepare_premises
 from pipelines.know.rolled import RolledTable
 from schemas.keys import key_sql
-from schemas.table import literal
+from schemas.table import literal, literals
 from schemas.vocabulary import ORDER_EVENTS, REFUND_EVENTS
 from warehouse.run import Run
 
@@ -174,17 +174,13 @@ CROSS JOIN know_clock AS k
 """
 
 
-def _texts(names: Mapping[str, float] | tuple[str, ...]) -> str:
-    return ", ".join(literal(name) for name in names)
-
-
 _CATEGORIES = f"""
 WITH weighed AS (
   SELECT i.customer_id, d.category, d.interaction_count, d.amount,
-    d.event_name IN ({_texts(ORDER_EVENTS)}) AS is_purchase,
+    d.event_name IN ({literals(ORDER_EVENTS)}) AS is_purchase,
     d.event_name = 'product_viewed' AS is_view,
     d.interaction_count
-      * COALESCE(map([{_texts(_EVENT_WEIGHTS)}], {list(_EVENT_WEIGHTS.values())}::DOUBLE[])[d.event_name],
+      * COALESCE(map([{literals(_EVENT_WEIGHTS)}], {list(_EVENT_WEIGHTS.values())}::DOUBLE[])[d.event_name],
         {_OTHER_EVENT_WEIGHT}::DOUBLE)
       * pow(2, -(k.as_of_day - d.day) / k.interest_half_life_days) AS weight
   FROM daily_categories AS d

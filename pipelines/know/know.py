@@ -13,6 +13,7 @@ from pipelines.know.premises import record_premises
 from pipelines.know.rolled import RolledTable
 from pipelines.know.traits import trait_columns
 from schemas.tables import tables
+from warehouse.queries import drop_temporary, number
 from warehouse.run import Run
 
 NOTHING_ROLLED: Mapping[str, RolledTable] = MappingProxyType({})
@@ -72,12 +73,7 @@ def know(
 
 def drop_temporary_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Drop every temporary table of the stage."""
-    _drop(con, _TEMPORARY_TABLES)
-
-
-def _drop(con: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> None:
-    for name in names:
-        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    drop_temporary(con, _TEMPORARY_TABLES)
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, run: Run, rolled: Mapping[str, RolledTable]) -> None:
@@ -85,7 +81,7 @@ def _prepare(con: duckdb.DuckDBPyConnection, run: Run, rolled: Mapping[str, Roll
     channels.prepare_channels(con)
     interests.prepare_interests(con)
     profiles.prepare_profiles(con)
-    _drop(con, inputs.TEMPORARY_TABLES)
+    drop_temporary(con, inputs.TEMPORARY_TABLES)
 
 
 def _write(con: duckdb.DuckDBPyConnection, run: Run) -> None:
@@ -101,5 +97,4 @@ def _telling(columns: tuple[str, ...]) -> list[str]:
 
 
 def _total(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT COUNT(*) FROM profiles").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, "SELECT COUNT(*) FROM profiles")

@@ -26,6 +26,7 @@ from schemas.identifiers import UNLISTED_PRIORITY, blocked_sql, identifier_sql
 from schemas.interaction import COLUMNS
 from schemas.keys import key
 from schemas.table import literal, quoted
+from warehouse.queries import drop_temporary
 from warehouse.settings import Settings
 
 MACRO = "profiles_asof"
@@ -283,5 +284,4 @@ def at_past(
             con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}", asked)
         yield past
     finally:
-        for name in TEMPORARY_TABLES:
-            con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        drop_temporary(con, TEMPORARY_TABLES)

@@ -5,6 +5,7 @@ from datetime import datetime
 import duckdb
 
 from pipelines.know.premises import profiled_up_to
+from warehouse.queries import number
 from warehouse.run import Run
 
 _EVERYONE = """
@@ -119,5 +120,4 @@ def scope_one(con: duckdb.DuckDBPyConnection, customer_id: str) -> None:
 
 def scope_size(con: duckdb.DuckDBPyConnection) -> int:
     """How many customers know_scope holds."""
-    row = con.execute("SELECT COUNT(*) FROM know_scope").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, "SELECT COUNT(*) FROM know_scope")

@@ -9,6 +9,7 @@ import duckdb
 
 from schemas.identifiers import anchor_sql, blocked_sql, identifier_sql
 from schemas.keys import key_sql
+from warehouse.queries import has_rows, number
 from warehouse.run import Run
 from warehouse.settings import IdentitySettings
 
@@ -54,9 +55,9 @@ def gather_seen(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> i
         WHERE kind IS NOT NULL
             AND NOT {blocked_sql("value", settings.blocked_values)}
     """)
-    if con.execute("SELECT 1 FROM resolve_withdrawn LIMIT 1").fetchone() is not None:
+    if has_rows(con, "resolve_withdrawn"):
         con.execute(_SEEN_BEFORE)
-    return _count(con, "resolve_seen")
+    return number(con, "SELECT COUNT(*) FROM resolve_seen")
 
 
 _SEEN_BEFORE = """
@@ -98,7 +99,7 @@ def add_links(con: duckdb.DuckDBPyConnection, run: Run) -> int:
     """
     _gather_evidence(con, run.settings.identity)
     con.execute(_NEW_LINKS)
-    added = _count(con, "resolve_new_links")
+    added = number(con, "SELECT COUNT(*) FROM resolve_new_links")
     if added:
         con.execute(
             """
@@ -188,8 +189,3 @@ def _gather_evidence(con: duckdb.DuckDBPyConnection, settings: IdentitySettings)
         GROUP BY left_identifier, right_identifier, rule
         """
     )
-
-
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0

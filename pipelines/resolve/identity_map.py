@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from pipelines.resolve.partition import RELATIONS, Decision
 from schemas.keys import key_sql
-from schemas.table import literal
+from schemas.table import literals
+from warehouse.queries import number
 from warehouse.run import Run
 
 _DECIDED = f"""
@@ -27,7 +28,7 @@ _DECIDED = f"""
         value,
         customer_id,
         first_seen_at,
-        [{", ".join(literal(name) for name in RELATIONS)}][relation + 1] AS relation,
+        [{literals(RELATIONS)}][relation + 1] AS relation,
         NULL::TIMESTAMPTZ AS valid_from,
         NULL::TIMESTAMPTZ AS valid_to
     FROM resolve_nodes
@@ -173,13 +174,13 @@ def write_map(con: duckdb.DuckDBPyConnection, run: Run, decision: Decision) -> i
     """
     _decided(con, run, decision)
     con.execute(_CHANGED)
-    if _number(con, f"SELECT COUNT(*) FROM resolve_changed WHERE {_CLOSED}"):
+    if number(con, f"SELECT COUNT(*) FROM resolve_changed WHERE {_CLOSED}"):
         con.execute(_CLOSE, [run.started_at, run.commit_seq])
-    if _number(con, f"SELECT COUNT(*) FROM resolve_changed WHERE {_CORRECTED}"):
+    if number(con, f"SELECT COUNT(*) FROM resolve_changed WHERE {_CORRECTED}"):
         con.execute(_TAKE_OUT)
-    if _number(con, "SELECT COUNT(*) FROM resolve_changed WHERE customer_id IS NOT NULL"):
+    if number(con, "SELECT COUNT(*) FROM resolve_changed WHERE customer_id IS NOT NULL"):
         con.execute(_INSERT, [run.started_at, run.commit_seq])
-    return _number(con, _CUSTOMERS_CHANGED)
+    return number(con, _CUSTOMERS_CHANGED)
 
 
 def _decided(con: duckdb.DuckDBPyConnection, run: Run, decision: Decision) -> None:
@@ -188,15 +189,10 @@ def _decided(con: duckdb.DuckDBPyConnection, run: Run, decision: Decision) -> No
     con.register("resolve_anchors", pa.table(anchors))
     con.execute(_DECIDED)
     con.unregister("resolve_anchors")
-    if _number(con, "SELECT COUNT(*) FROM resolve_acts WHERE act = 'link' AND is_bounded"):
+    if number(con, "SELECT COUNT(*) FROM resolve_acts WHERE act = 'link' AND is_bounded"):
         settings = run.settings.identity
         kinds = [kind for (kind,) in con.execute("SELECT DISTINCT kind FROM resolve_nodes").fetchall()]
         con.execute(_SPANS, {"single": [kind for kind in kinds if settings.limit(kind) == 1]})
         con.execute(_PARTED)
         con.execute("DELETE FROM resolve_decided WHERE node IN (SELECT node FROM resolve_parted)")
         con.execute("INSERT INTO resolve_decided BY NAME FROM resolve_parted")
-
-
-def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row else 0

@@ -14,6 +14,7 @@ from pipelines.resolve.identity_map import write_map
 from pipelines.resolve.said import gather_said
 from pipelines.resolve.touched import gather_members
 from pipelines.resolve.withdrawn import LOST, withdraw
+from warehouse.queries import drop_temporary, number
 from warehouse.run import Run
 
 _TEMPORARY = (
@@ -63,10 +64,9 @@ def resolve(con: duckdb.DuckDBPyConnection, run: Run, since: int | None, *, lost
     if gather_members(con, settings, since):
         con.execute(_KNOWN)
         report = _decide(con, run, report)
-    report = replace(report, customers=_number(con, _CUSTOMERS_SEEN))
+    report = replace(report, customers=number(con, _CUSTOMERS_SEEN))
     con.execute("DROP VIEW IF EXISTS temp.resolve_events")
-    for name in _TEMPORARY:
-        con.execute(f"DROP TABLE IF EXISTS temp.resolve_{name}")
+    drop_temporary(con, (f"resolve_{name}" for name in _TEMPORARY))
     return report
 
 
@@ -87,7 +87,7 @@ def _decide(con: duckdb.DuckDBPyConnection, run: Run, report: ResolveReport) -> 
         customers_changed=write_map(con, run, decision),
         links_refused=decision.refused,
         identifiers_shared=int(decision.is_shared.sum()),
-        identifiers_crowded=_number(con, "SELECT COUNT(*) FROM resolve_crowded"),
+        identifiers_crowded=number(con, "SELECT COUNT(*) FROM resolve_crowded"),
         components_held=decision.oversized,
     )
 
@@ -102,7 +102,7 @@ def _close_vanished(con: duckdb.DuckDBPyConnection, run: Run, since: int | None)
             {doubtful}
             AND identifier NOT IN (SELECT identifier FROM resolve_seen)
     """
-    if _number(con, f"SELECT COUNT(*) FROM ({vanished})"):
+    if number(con, f"SELECT COUNT(*) FROM ({vanished})"):
         con.execute(
             f"UPDATE identities SET known_to = ?, commit_seq = ? WHERE known_to IS NULL AND identifier IN ({vanished})",
             [run.started_at, run.commit_seq],
@@ -115,8 +115,3 @@ _CUSTOMERS_SEEN = """
     WHERE known_to IS NULL
         AND identifier IN (SELECT identifier FROM resolve_seen)
 """
-
-
-def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row else 0

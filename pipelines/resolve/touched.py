@@ -7,6 +7,7 @@ its degree limit links nothing, so nothing is looked for behind it, unless it ma
 import duckdb
 
 from pipelines.resolve.said import accepted_sql
+from warehouse.queries import has_rows
 from warehouse.settings import IdentitySettings
 
 
@@ -23,10 +24,10 @@ def gather_members(con: duckdb.DuckDBPyConnection, settings: IdentitySettings, s
     if since is None:
         con.execute("INSERT INTO resolve_members SELECT identifier FROM resolve_seen")
         con.execute(f"INSERT INTO resolve_crowded {_crowded_sql(_ALL_ENDS, settings)}")
-        return _any(con, "resolve_members")
+        return has_rows(con, "resolve_members")
     con.execute(_SEEDS)
     rounds = 0
-    while _any(con, "resolve_frontier"):
+    while has_rows(con, "resolve_frontier"):
         con.execute(_REACHED)
         con.execute("INSERT INTO resolve_members FROM resolve_reached")
         con.execute(_ENDS)
@@ -158,7 +159,3 @@ def _outside_sql(settings: IdentitySettings) -> str:
         FROM neighbours
         ANTI JOIN resolve_members USING (identifier)
     """
-
-
-def _any(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    return con.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None

@@ -13,6 +13,7 @@ import duckdb
 
 from schemas.identifiers import blocked_sql, identifier_sql, priority_sql
 from schemas.table import literal
+from warehouse.queries import has_rows
 from warehouse.run import Run
 
 # Rows of events that lost after a commit, the parameter.
@@ -33,7 +34,7 @@ def withdraw(con: duckdb.DuckDBPyConnection, run: Run, since: int | None, lost: 
     con.execute(_WITHDRAWN)
     con.execute(_REOPENED)
     con.execute(_NO_EVENTS)
-    if con.execute("SELECT 1 FROM resolve_broken LIMIT 1").fetchone() is not None:
+    if has_rows(con, "resolve_broken"):
         con.execute(
             "DELETE FROM identity_links WHERE left_identifier IN (SELECT left_identifier FROM resolve_broken) "
             "AND link_id IN (SELECT link_id FROM resolve_broken)"

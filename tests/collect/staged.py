@@ -55,6 +55,10 @@ class Staged:
         assert isinstance(verdict, dict), verdict
         return verdict
 
+    def verdicts(self) -> dict[tuple[int, int], Row]:
+        """What became of each record, the interaction or the rejection, by (row number, element)."""
+        return {(row["row_number"], row["element"]): row for row in [*self.interactions, *self.rejections]}
+
     def _refused(self) -> dict[tuple[int, int], str]:
         return {(row["row_number"], row["element"]): row["reason_code"] for row in self.rejections}
 

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.collect.erased import RECORD
 from tests.collect.landed import blanked
-from tests.collect.staged import Row, Staged, stage
+from tests.collect.staged import Staged, stage
 
 PEOPLE = ("jane@example.com", "mary@example.com", "richard@example.com")
 Message = dict[str, Any]
@@ -112,10 +112,6 @@ def test_a_complaint_that_is_taken_back_is_none() -> None:
     assert staged.rows("event_name") == [("email_complained",), ("amazon_ses_unknown",)]
 
 
-def verdicts(staged: Staged) -> dict[tuple[int, int], Row]:
-    return {(row["row_number"], row["element"]): row for row in [*staged.interactions, *staged.rejections]}
-
-
 @pytest.mark.parametrize("form", [json.dumps, wrapped])
 @pytest.mark.parametrize("event", ["Bounce", "Send"])
 def test_one_recipient_can_be_blanked_and_the_others_keep_their_places(form: Any, event: str) -> None:
@@ -131,8 +127,8 @@ def test_one_recipient_can_be_blanked_and_the_others_keep_their_places(form: Any
     received, accepted = before.counts["f0"]
     assert again.counts == {"f0": (received, accepted - 1)}
     assert again.suppressed == {"f0": 1}
-    kept = {place: row for place, row in verdicts(before).items() if place != (2, 1)}
-    assert {place: row["event_id"] for place, row in verdicts(again).items()} == {
+    kept = {place: row for place, row in before.verdicts().items() if place != (2, 1)}
+    assert {place: row["event_id"] for place, row in again.verdicts().items()} == {
         place: row["event_id"] for place, row in kept.items()
     }
 

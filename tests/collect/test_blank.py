@@ -14,7 +14,7 @@ from pipelines.collect.erased import RECORD
 from pipelines.collect.text_lines import MAX_LINE_BYTES
 from tests.collect.landed import Place, blanked
 from tests.collect.segment_calls import AT, lines, track
-from tests.collect.staged import Row, Staged, stage
+from tests.collect.staged import Staged, stage
 
 PERSON = "jane.doe@example.org"
 Codec = Callable[[bytes], bytes]
@@ -33,19 +33,14 @@ CODECS: list[Any] = [
 ]
 
 
-def verdicts(staged: Staged) -> dict[Place, Row]:
-    """What became of each record, by its place."""
-    return {(row["row_number"], row["element"]): row for row in [*staged.interactions, *staged.rejections]}
-
-
 def received(staged: Staged) -> int:
     return staged.counts.get("f0", (0, 0))[0]
 
 
 def assert_only_blanks(before: Staged, after: Staged, gone: set[Place]) -> None:
     """All other records are what they were, at their places, and the blanks are counted as suppressed."""
-    kept = {place: row for place, row in verdicts(before).items() if place not in gone}
-    assert verdicts(after) == kept
+    kept = {place: row for place, row in before.verdicts().items() if place not in gone}
+    assert after.verdicts() == kept
     assert received(after) == received(before)
     assert after.suppressed.get("f0", 0) == before.suppressed.get("f0", 0) + len(gone)
 
@@ -197,6 +192,6 @@ LINES = st.one_of(
 @given(st.lists(LINES, min_size=5, max_size=25), st.data(), st.sampled_from(["\n", "\r\n"]))
 def test_any_records_of_any_lines_can_go(texts: list[str], data: st.DataObject, newline: str) -> None:
     content = newline.join(texts).encode()
-    places = sorted(verdicts(stage("segment", content)))
+    places = sorted(stage("segment", content).verdicts())
     gone = data.draw(st.sets(st.sampled_from(places))) if places else set()
     check(content, gone)

@@ -103,3 +103,8 @@ def test_what_python_calls_an_encoding_but_is_no_character_set_is_read_as_utf_8(
         assert (
             read_mail(f"Content-Type: text/plain; charset={charset}\r\n\r\n\\ud800-a".encode())["text"] == "\\ud800-a"
         )
+
+
+def test_an_attached_message_that_cannot_be_written_again_has_no_size() -> None:
+    raw = b"Content-Type: message/rfc822\r\n\r\nSubject: a\x0cTo: b\r\n\r\ntext"
+    assert read_mail(raw)["attachments"] == [{"name": "", "content_type": "message/rfc822"}]

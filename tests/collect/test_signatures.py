@@ -120,7 +120,7 @@ def test_keys_come_as_pem_or_as_base64_of_der() -> None:
 
 
 def test_checks_by_a_public_key_of_the_source() -> None:
-    old = hashes.SHA1()  # noqa: S303 (what some providers still sign with)
+    old = signatures.RSA_HASHES["sha1"]()
     signed: list[tuple[Check, ec.EllipticCurvePublicKey | rsa.RSAPublicKey, bytes]] = [
         (signatures.ecdsa("x-s"), CURVE.public_key(), CURVE.sign(BODY, ec.ECDSA(hashes.SHA256()))),
         (signatures.rsa("x-s", algorithm="sha1"), RSA.public_key(), RSA.sign(BODY, PKCS1v15(), old)),

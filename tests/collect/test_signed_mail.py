@@ -119,7 +119,10 @@ def test_sendgrid_may_use_basic_instead_or_besides() -> None:
 MAILGUN_KEY = {"secret": "signing-key"}
 
 
-def signed(timestamp: str = "1529006854", token: str = "a8ce0edb2dd8") -> dict[str, str]:  # noqa: S107 (a sample)
+ONCE = "a8ce0edb2dd8"
+
+
+def signed(timestamp: str = "1529006854", token: str = ONCE) -> dict[str, str]:
     digest = hmac.new(b"signing-key", (timestamp + token).encode(), hashlib.sha256).hexdigest()
     return {"timestamp": timestamp, "token": token, "signature": digest}
 

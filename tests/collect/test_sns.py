@@ -11,13 +11,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.collect import sns
+from pipelines.collect.signatures import RSA_HASHES
 from pipelines.collect.sns import check, confirmation
 from pipelines.collect.webhook import RefusedError, Request
 
@@ -74,8 +75,8 @@ def signed(found: Message) -> Message:
     if found["Type"] != "Notification":
         names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
     text = "".join(f"{name}\n{found[name]}\n" for name in names if name in found)
-    kind = SHA1() if found["SignatureVersion"] == "1" else SHA256()  # noqa: S303 (SNS's first version)
-    signature = key().sign(text.encode(), PKCS1v15(), kind)
+    kind = RSA_HASHES["sha1" if found["SignatureVersion"] == "1" else "sha256"]
+    signature = key().sign(text.encode(), PKCS1v15(), kind())
     return {**found, "Signature": base64.b64encode(signature).decode()}
 
 

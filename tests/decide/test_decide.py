@@ -19,11 +19,11 @@ from tests.decide.worlds import (
     consent,
     contact,
     decisions,
-    insert,
     offer,
     run,
     world,
 )
+from tests.lakes import insert
 from warehouse.errors import RapportError
 
 OFFERS = catalogue(

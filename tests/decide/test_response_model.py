@@ -11,7 +11,8 @@ from pipelines.decide.fit import estimators, fit
 from pipelines.decide.logistic import logistic_regression
 from pipelines.decide.policy import policy_in_force
 from pipelines.decide.response_sample import read_sample
-from tests.decide.worlds import AS_OF, add_person, catalogue, contact, insert, run, world
+from tests.decide.worlds import AS_OF, add_person, catalogue, contact, run, world
+from tests.lakes import insert
 
 DAY = timedelta(days=1)
 

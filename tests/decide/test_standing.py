@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.decide.decide import decide
 from pipelines.decide.replay import recompute
-from tests.decide.worlds import AS_OF, catalogue, decisions, insert, offer, run, world
+from tests.decide.worlds import AS_OF, catalogue, decisions, offer, run, world
+from tests.lakes import insert
 from warehouse.views import VIEWS
 
 OFFERS = catalogue(offer("a"), offer("b", value_company="9", channels=("app",)))

@@ -10,7 +10,7 @@ import duckdb
 from pipelines.decide.catalogue import Catalogue, Offer
 from schemas.keys import key
 from schemas.table import quoted
-from tests.lakes import memory_lake
+from tests.lakes import insert, memory_lake
 from warehouse.run import Run
 from warehouse.settings import DecideSettings, Settings
 
@@ -74,13 +74,6 @@ def add_person(con: duckdb.DuckDBPyConnection, customer_id: str, identifier: str
         first_seen_at=AS_OF,
         known_from=AS_OF,
     )
-
-
-def insert(con: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
-    """Add one row, with commit 1."""
-    values["commit_seq"] = 1
-    columns = ", ".join(f"? AS {quoted(name)}" for name in values)
-    con.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", list(values.values()))
 
 
 def contact(con: duckdb.DuckDBPyConnection, sent_at: datetime, number: int = 0, **values: Any) -> None:

@@ -1,6 +1,5 @@
 """One loaded home for the whole folder, and the same after an erasure."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from flows.erasure import ErasureReport
 from tests.erase.homes import erase, persons
-from tests.laws.worlds import new_home, run_load, small_world
+from tests.laws.worlds import copied, new_home, run_load, small_world
 from warehouse.home import Home
 from warehouse.reader import open_lake
 
@@ -40,13 +39,13 @@ def loaded() -> Iterator[Home]:
 @pytest.fixture
 def copy(loaded: Home, tmp_path: Path) -> Home:
     """The same, to be changed."""
-    return Home(Path(shutil.copytree(loaded.root, tmp_path / "home")))
+    return copied(loaded, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def erased(loaded: Home, tmp_path_factory: pytest.TempPathFactory) -> Erased:
     """The same after one person was erased; not to be changed."""
-    home = Home(Path(shutil.copytree(loaded.root, tmp_path_factory.mktemp("erased") / "home")))
+    home = copied(loaded, tmp_path_factory.mktemp("erased"))
     person = persons(home)[0]
     count = "SELECT COUNT(*) FROM interactions"
     with open_lake(home.root) as reader:
@@ -59,4 +58,4 @@ def erased(loaded: Home, tmp_path_factory: pytest.TempPathFactory) -> Erased:
 @pytest.fixture
 def erased_copy(erased: Erased, tmp_path: Path) -> Home:
     """The same, to be changed."""
-    return Home(Path(shutil.copytree(erased.home.root, tmp_path / "home")))
+    return copied(erased.home, tmp_path)

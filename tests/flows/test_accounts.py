@@ -1,7 +1,6 @@
 """Accounts from the command line to the rebuild and the erasure: one home of two firms and a household."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from flows.refresh import refresh_home
 from tests.erase.homes import erase, events, traced
 from tests.flows.cli import rapport
 from tests.laws.states import contents, differences, held, one, rows
-from tests.laws.worlds import Load, new_home, run_load
+from tests.laws.worlds import Load, copied, new_home, run_load
 from warehouse.home import Home
 
 AS_OF = "2026-01-01"
@@ -49,7 +48,7 @@ def loaded() -> Iterator[Home]:
 
 @pytest.fixture
 def copy(loaded: Home, tmp_path: Path) -> Home:
-    return Home(Path(shutil.copytree(loaded.root, tmp_path / "home")))
+    return copied(loaded, tmp_path)
 
 
 def accounts(home: Home) -> list[tuple[object, ...]]:

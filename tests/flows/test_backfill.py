@@ -8,10 +8,9 @@ from flows.backfill import BackfillReport, backfill_home
 from tests.flows.cli import rapport
 from tests.keep.till import row, till
 from tests.laws.states import contents, differences, held, snapshot
-from tests.laws.worlds import AS_OF, new_home, run, run_load
+from tests.laws.worlds import AS_OF, new_home, run, run_load, spoil
 from warehouse.errors import UsageError
 from warehouse.home import Home
-from warehouse.lake import open_writer
 
 DAYS = [f"2025-03-0{day}T10:00:00Z" for day in range(1, 10)]
 ROLLUPS = (
@@ -42,12 +41,6 @@ def home() -> Iterator[Home]:
 
 def backfill(home: Home, first: str = "2025-03-01", last: str = "2025-03-09") -> BackfillReport:
     return backfill_home(home, first, last, AS_OF, lambda _: None)
-
-
-def spoil(home: Home, *statements: str) -> None:
-    with open_writer(home) as lake, lake.commit():
-        for statement in statements:
-            lake.con.execute(statement)
 
 
 def test_a_healthy_window_has_no_difference_and_nothing_is_written(home: Home) -> None:

@@ -1,6 +1,6 @@
 """Rows of `interactions` in memory, and rollups brought up to date with them step by step."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -74,6 +74,22 @@ def step(
     con.execute("CREATE OR REPLACE TEMP TABLE keep_fresh AS SELECT * FROM staged_rows")
     con.execute("INSERT INTO interactions SELECT * FROM keep_fresh")
     roll_up(con, run_of(commit_seq, settings), retracts=bool(ids))
+
+
+def by_commits(
+    con: duckdb.DuckDBPyConnection, steps: Iterable[Sequence[tuple[int, Row]]]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Take in a commit for each of `steps`, numbers of events and what these say; gives the lake after each.
+
+    A number that an earlier commit had is a correction of its event; of one that stands twice in a commit the last
+    counts.
+    """
+    known = set[str]()
+    for commit_seq, said in enumerate(steps, start=1):
+        fresh = {f"e{number}": event(f"e{number}", commit_seq=commit_seq, **fields) for number, fields in said}
+        step(con, list(fresh.values()), known & set(fresh), commit_seq=commit_seq)
+        known |= set(fresh)
+        yield con
 
 
 def stage_rows(con: duckdb.DuckDBPyConnection, given: Sequence[Row]) -> None:

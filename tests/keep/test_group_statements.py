@@ -8,7 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.keep.window import differences
-from tests.keep.rows import AT, Row, cells, event, recomputed, rolled_up, run_of, step
+from tests.keep.rows import AT, Row, by_commits, cells, event, recomputed, rolled_up, run_of, step
 from tests.lakes import memory_lake
 
 COLUMNS = ("interaction_id", "anchor", "group_id", "is_member", "role", "valid_from", "valid_to", "traits")
@@ -120,9 +120,5 @@ STEPS = st.lists(st.lists(st.tuples(st.integers(0, 5), SAID), min_size=1, max_si
 @settings(max_examples=5, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(steps=STEPS)
 def test_any_split_and_any_correction_give_what_one_computation_gives(steps: list[list[tuple[int, Row]]]) -> None:
-    con, known = memory_lake(), set[str]()
-    for commit_seq, said in enumerate(steps, start=1):
-        fresh = {f"e{number}": event(f"e{number}", commit_seq=commit_seq, **fields) for number, fields in said}
-        step(con, list(fresh.values()), known & set(fresh), commit_seq=commit_seq)
-        known |= set(fresh)
+    for con in by_commits(memory_lake(), steps):
         assert rolled_up(con)["group_statements"] == recomputed(con)["group_statements"]

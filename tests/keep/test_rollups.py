@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.keep.rollups import rollups
 from schemas.tables import tables
-from tests.keep.rows import AT, SETTINGS, Row, cells, event, recomputed, rolled_up, step
+from tests.keep.rows import AT, SETTINGS, Row, by_commits, cells, event, recomputed, rolled_up, step
 from tests.lakes import memory_lake
 
 NAMES = (
@@ -61,11 +61,7 @@ STEPS = st.lists(st.lists(st.tuples(st.integers(0, 9), SAID), min_size=1, max_si
 @settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(steps=STEPS)
 def test_any_split_and_any_correction_give_what_one_computation_gives(steps: list[list[tuple[int, Row]]]) -> None:
-    con, known = memory_lake(), set[str]()
-    for commit_seq, said in enumerate(steps, start=1):
-        fresh = {f"e{number}": event(f"e{number}", commit_seq=commit_seq, **fields) for number, fields in said}
-        step(con, list(fresh.values()), known & set(fresh), commit_seq=commit_seq)
-        known |= set(fresh)
+    for con in by_commits(memory_lake(), steps):
         assert rolled_up(con) == recomputed(con)
 
 

@@ -1,6 +1,5 @@
 """Law 7: killed anywhere, the next run finishes the work; readers never see a mixture or an error."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from flows.steps import PLAIN, Steps, main_job
 from flows.work import Work
 from pipelines.collect import landing
 from tests.laws.states import State, assert_conserved, differences, held, one, rows
-from tests.laws.worlds import AS_OF, Load, drop, new_home, run, small_world
+from tests.laws.worlds import AS_OF, Load, copied, drop, new_home, run, small_world
 from warehouse import catalog_embedded
 from warehouse import lake as warehouse_lake
 from warehouse.home import Home
@@ -69,7 +68,7 @@ def first_run() -> Iterator[Home]:
 @pytest.fixture
 def half_done(first_run: Home, tmp_path: Path) -> Home:
     """The same, to be disturbed: a home can be copied as it is."""
-    return Home(Path(shutil.copytree(first_run.root, tmp_path / "home")))
+    return copied(first_run, tmp_path)
 
 
 def crash(home: Home, do: Steps, *places: tuple[Any, str]) -> None:

@@ -21,7 +21,7 @@ from tests.catalogs import Cluster, binaries
 from tests.flows.cli import rapport
 from tests.keep.till import ingest, row, till
 from tests.laws.states import assert_conserved, contents, differences, held, one, rows, snapshot
-from tests.laws.worlds import drop, new_home, run, run_load, small_world
+from tests.laws.worlds import drop, new_home, run, run_load, small_world, spoil
 from tests.warehouse.homes import data_files, referenced
 from warehouse import open_lake
 from warehouse.compare import STATE
@@ -55,13 +55,6 @@ def everything(home: Home) -> dict[str, list[str]]:
     return found
 
 
-def lie(home: Home, *statements: str) -> None:
-    """Change the lake behind everybody's back."""
-    with open_writer(home) as lake, lake.commit():
-        for statement in statements:
-            lake.con.execute(statement)
-
-
 def test_a_rebuilt_lake_has_every_row_with_the_stamps_that_it_had(home: Home) -> None:
     before, commits = everything(home), one(home, "SELECT MAX(commit_seq) FROM batches")
     old = set(home.data.rglob("*.parquet"))
@@ -86,7 +79,7 @@ def test_what_was_changed_behind_its_back_is_reported_and_put_right(home: Home) 
     before = everything(home)
     customer = one(home, "SELECT MIN(customer_id) FROM profiles WHERE order_count > 0")
     with held(home) as state:
-        lie(
+        spoil(
             home,
             "DELETE FROM interactions WHERE interaction_id = (SELECT MIN(interaction_id) FROM interactions)",
             "UPDATE orders SET amount = amount + 1 WHERE order_id = (SELECT MIN(order_id) FROM orders)",
@@ -240,7 +233,7 @@ def test_a_lake_whose_catalog_is_in_postgresql_is_rebuilt_in_place(postgres: Clu
         assert rebuild(home, silent).differences == {}
         assert everything(home) == before
         assert old < data_files(home)  # for queries that have begun
-        lie(home, "UPDATE orders SET amount = amount + 1 WHERE order_id = (SELECT MIN(order_id) FROM orders)")
+        spoil(home, "UPDATE orders SET amount = amount + 1 WHERE order_id = (SELECT MIN(order_id) FROM orders)")
         assert reader.execute(total).fetchall() != right
         assert set(rebuild(home, silent).differences) >= {"orders"}
         assert reader.execute(total).fetchall() == right

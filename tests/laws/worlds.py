@@ -1,6 +1,7 @@
 """Worlds as loose records that can be dealt into any files and runs, and homes to run them in."""
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from flows.run import run_plain
 from flows.work import RunReport
 from pipelines.simulate import World, simulate
 from warehouse.home import Home
+from warehouse.lake import open_writer
 
 AS_OF = "2026-01-01"
 Record = tuple[str, str]  # stream, text
@@ -100,6 +102,18 @@ def new_home() -> Iterator[Home]:
     """An empty home that goes afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         yield Home(Path(folder))
+
+
+def copied(home: Home, folder: Path) -> Home:
+    """The same home in `folder`, to be changed: a home can be copied as it is."""
+    return Home(Path(shutil.copytree(home.root, folder / "home")))
+
+
+def spoil(home: Home, *statements: str) -> None:
+    """Change the lake behind everybody's back."""
+    with open_writer(home) as lake, lake.commit():
+        for statement in statements:
+            lake.con.execute(statement)
 
 
 def drop(home: Home, load: Load, random: Random | None = None, files: int = 1) -> None:

@@ -11,6 +11,7 @@ from schemas.tables import tables
 from warehouse.home import Home
 from warehouse.lake import Lake
 from warehouse.run import Run
+from warehouse.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -53,6 +54,13 @@ def one_commit(lake: Lake, count: int = 3) -> Run:
         write_profiles(lake, run, count)
         note(lake, run)
     return run
+
+
+def settings_of(folder: Path, text: str, **variables: str) -> Settings:
+    """What a settings file with this text gives, beside these variables."""
+    path = folder / "rapport.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_settings(path, variables)
 
 
 def files(home: Home, *folders: str) -> set[str]:

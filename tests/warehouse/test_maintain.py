@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.tables import tables
 from tests.catalogs import on_both_catalogs
-from tests.warehouse.homes import add_profiles, files, line, note, one_commit, process, profiles, referenced
+from tests.warehouse.homes import add_profiles, data_files, line, note, one_commit, process, profiles, referenced
 from warehouse import maintain as upkeep
 from warehouse import open_lake, rewrite
 from warehouse.file_statistics import TableFiles, statistics
@@ -52,11 +52,6 @@ def contents(ask: Callable[..., Any], name: str = "profiles") -> list[str]:
     return sorted(map(repr, ask(f"SELECT * FROM {name} WHERE NOT COLUMNS(*) IS DISTINCT FROM COLUMNS(*)").fetchall()))
 
 
-def stored(home: Home) -> set[str]:
-    """The data and delete files that lie in the home."""
-    return {path for path in files(home, "lake/data") if path.endswith(".parquet")}
-
-
 def of(lake: Lake, name: str = "profiles") -> TableFiles:
     """The statistics of one table."""
     return next(table for table in statistics(lake).tables if table.name == name)
@@ -65,7 +60,7 @@ def of(lake: Lake, name: str = "profiles") -> TableFiles:
 def assert_tidy(home: Home) -> None:
     """Nothing lies in the data folder that the catalog does not name, nothing waits, one copy is published."""
     with open_writer(home) as lake:
-        assert stored(home) == referenced(lake)
+        assert data_files(home) == referenced(lake)
         assert statistics(lake).waiting_files == 0
     assert len(copies(home.published)) == 1
 
@@ -85,7 +80,7 @@ def test_upkeep_leaves_the_same_rows_in_one_file_a_table(lake: Lake, home: Home)
     assert report.spared_files == 0
     with open_lake(home.root) as reader:
         assert contents(reader.execute) == before
-    assert stored(home) == data_files(lake)
+    assert data_files(home) == current_files(lake)
 
 
 def batch(run: Run) -> str:
@@ -96,7 +91,7 @@ def batch(run: Run) -> str:
     )
 
 
-def data_files(lake: Lake) -> set[str]:
+def current_files(lake: Lake) -> set[str]:
     """The data and delete files of the newest snapshot."""
     rows = lake.con.execute("SELECT data_file, delete_file FROM ducklake_list_files('lake', 'profiles')").fetchall()
     for name in tables():
@@ -317,17 +312,17 @@ def test_files_of_a_leased_copy_stay_until_the_lease_is_let_go(lake: Lake, home:
     for start in range(3):
         changed(lake, start)
     before = contents(lake.con.execute)
-    old = stored(home)
+    old = data_files(home)
     with open_lake(home.root) as reader:
         reader.confine()  # it stays on its publication
         report = maintain(lake, EVERYTHING)
         assert report.spared_files > 0
-        assert old <= stored(home)
+        assert old <= data_files(home)
         assert contents(reader.execute) == before
         maintain(lake, EVERYTHING)
         assert contents(reader.execute) == before
     assert maintain(lake, EVERYTHING).spared_files == 0
-    assert stored(home) == data_files(lake)
+    assert data_files(home) == current_files(lake)
 
 
 def test_a_reader_of_a_catalog_that_was_replaced_keeps_its_files_over_the_sweep_of_the_next_writer(
@@ -347,7 +342,7 @@ def test_a_reader_of_a_catalog_that_was_replaced_keeps_its_files_over_the_sweep_
             assert contents(reader.execute) == before
     with open_writer(home) as lake:
         lake.drop_orphans()
-        assert stored(home) == set()
+        assert data_files(home) == set()
 
 
 class Crash(BaseException):
@@ -530,7 +525,7 @@ def test_without_a_lease_files_stay_for_the_grace_and_then_go(home: Home, catalo
             maintain(lake, EVERYTHING)
             assert contents(reader.execute) == before
         maintain(lake, EVERYTHING)
-        assert stored(home) == data_files(lake)
+        assert data_files(home) == current_files(lake)
 
 
 def test_thirty_commits_with_the_upkeep_that_is_due_stay_in_few_files(lake: Lake, home: Home) -> None:
@@ -544,4 +539,4 @@ def test_thirty_commits_with_the_upkeep_that_is_due_stay_in_few_files(lake: Lake
     maintain(lake, EVERYTHING)
     assert contents(lake.con.execute) == before
     assert max(table.files for table in statistics(lake).tables) == 2  # the upkeep's own note is a file
-    assert stored(home) == data_files(lake)
+    assert data_files(home) == current_files(lake)

@@ -5,14 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.warehouse.homes import settings_of
 from warehouse.errors import RapportError
 from warehouse.settings import DEFAULT_KINDS, Settings, load_settings
-
-
-def load(tmp_path: Path, text: str, **variables: str) -> Settings:
-    path = tmp_path / "rapport.toml"
-    path.write_text(text, encoding="utf-8")
-    return load_settings(path, variables)
 
 
 def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
@@ -20,7 +15,7 @@ def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
-    found = load(
+    found = settings_of(
         tmp_path,
         """
         currency = "USD"
@@ -54,7 +49,7 @@ def test_a_kind_that_the_settings_do_not_name_has_the_lowest_priority() -> None:
 
 
 def test_limits_and_periods_of_kinds_add_to_the_defaults(tmp_path: Path) -> None:
-    found = load(tmp_path, "[identity]\nlimits = { phone = 2 }\nperiods = { phone = 'year' }").identity
+    found = settings_of(tmp_path, "[identity]\nlimits = { phone = 2 }\nperiods = { phone = 'year' }").identity
     assert [found.limit(kind) for kind in ("phone", "user_id", "email")] == [2, 1, 5]
     assert [found.period(kind) for kind in ("phone", "user_id", "anonymous_id")] == ["year", "ever", "week"]
 
@@ -73,7 +68,7 @@ def test_limits_and_periods_of_kinds_add_to_the_defaults(tmp_path: Path) -> None
 )
 def test_settings_of_identity_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RapportError, match=message):
-        load(tmp_path, f"[identity]\n{text}")
+        settings_of(tmp_path, f"[identity]\n{text}")
 
 
 @pytest.mark.parametrize("content", [b"currency = ", b"currency = 'USD' x", b"a = '\xff'"])
@@ -93,7 +88,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
 )
 def test_an_unknown_setting_is_refused_with_those_that_are_known(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RapportError, match=message):
-        load(tmp_path, text)
+        settings_of(tmp_path, text)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +116,11 @@ def test_an_unknown_setting_is_refused_with_those_that_are_known(tmp_path: Path,
 )
 def test_a_setting_of_the_wrong_type_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RapportError, match=rf"rapport\.toml: (setting )?{message}"):
-        load(tmp_path, text)
+        settings_of(tmp_path, text)
 
 
 def test_variables_override_the_file(tmp_path: Path) -> None:
-    found = load(
+    found = settings_of(
         tmp_path,
         "currency = 'USD'\n[decide]\nseed = 7",
         RAPPORT_CURRENCY="GBP",
@@ -143,14 +138,17 @@ def test_variables_override_the_file(tmp_path: Path) -> None:
 
 def test_a_variable_of_the_wrong_type_is_named(tmp_path: Path) -> None:
     with pytest.raises(RapportError, match="RAPPORT_DECIDE_SEED must be a whole number, not 'one'"):
-        load(tmp_path, "", RAPPORT_DECIDE_SEED="one")
+        settings_of(tmp_path, "", RAPPORT_DECIDE_SEED="one")
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
 def test_a_variable_turns_a_setting_on_or_off(tmp_path: Path, text: str, value: bool) -> None:
-    assert load(tmp_path, f"is_encrypted = {str(not value).lower()}", RAPPORT_IS_ENCRYPTED=text).is_encrypted is value
+    assert (
+        settings_of(tmp_path, f"is_encrypted = {str(not value).lower()}", RAPPORT_IS_ENCRYPTED=text).is_encrypted
+        is value
+    )
 
 
 def test_a_variable_that_is_neither_true_nor_false_is_named(tmp_path: Path) -> None:
     with pytest.raises(RapportError, match="RAPPORT_IS_ENCRYPTED must be true or false, not '1'"):
-        load(tmp_path, "", RAPPORT_IS_ENCRYPTED="1")
+        settings_of(tmp_path, "", RAPPORT_IS_ENCRYPTED="1")

@@ -6,11 +6,11 @@ newline. Nothing is signed.
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.conversation import cases_sql
-from pipelines.collect.json_records import JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
+from pipelines.collect.json_records import JsonFormat, first_sql, is_nested_sql, is_no_object_sql, rest_sql
+from pipelines.collect.naming import cases_sql
 from pipelines.collect.signatures import BASIC, basic
 from pipelines.collect.webhook import Webhook
-from schemas.table import literal
+from schemas.table import literal, literals
 
 _KNOWN = {
     "ContactId": "VARCHAR",
@@ -57,7 +57,7 @@ def _is_there(value: str) -> str:
 
 
 def _is_heard(statuses: tuple[str, ...]) -> str:
-    return f"COALESCE(r.AnsweringMachineDetectionStatus IN ({', '.join(map(literal, statuses))}), FALSE)"
+    return f"COALESCE(r.AnsweringMachineDetectionStatus IN ({literals(statuses)}), FALSE)"
 
 
 # Microseconds: with and without a fraction, the texts of two times do not sort as the times do.
@@ -69,7 +69,7 @@ _RECORDS = f"""
                 THEN COALESCE({cases_sql(_SUBTYPE, _SUBTYPES)}, {cases_sql("upper(r.Channel)", _CHANNELS)})
             END AS known_channel,
             upper(r.InitiationMethod) AS method,
-            COALESCE(method IN ({", ".join(map(literal, _OUTBOUND))}) OR known_channel = 'task'
+            COALESCE(method IN ({literals(_OUTBOUND)}) OR known_channel = 'task'
                 OR (method = 'API' AND known_channel = 'call') OR (method = 'FLOW' AND known_channel = 'email'), FALSE)
                 AS is_outbound,
             nullif(r.ConnectedToSystemTimestamp, '') IS NOT NULL AND NOT {_is_heard(_UNREACHED)} AS is_connected
@@ -128,11 +128,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            "NOT ("
-            + " AND ".join(
-                is_object_sql(f"r.{n}") for n in ("CustomerEndpoint", "Attributes", "Agent", "Queue", "Campaign")
-            )
-            + ")",
+            is_no_object_sql(f"r.{n}" for n in ("CustomerEndpoint", "Attributes", "Agent", "Queue", "Campaign")),
             "'CustomerEndpoint', 'Attributes', 'Agent', 'Queue' or 'Campaign' is no object; send the record as it came",
         ),
         Check(

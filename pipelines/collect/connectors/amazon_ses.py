@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.collect.connector import Connector, Field, Plan
 from pipelines.collect.json_parts import Parts
-from pipelines.collect.json_records import JsonFormat, joined_sql, members_sql
+from pipelines.collect.json_records import JsonFormat, joined_sql, members_sql, request_header_sql
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_plan, message_id_sql
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, header_list_sql, with_mail
@@ -116,7 +116,7 @@ _CONTACT = f"""CASE
 END"""
 # An event without a time of its own is told by the id of the message that brought it.
 _DELIVERY = f"""CASE WHEN mail_moment IS NULL
-    THEN COALESCE(n.sns."MessageId", json_extract_string(request_headers, '$."{_MESSAGE_ID_HEADER}"'))
+    THEN COALESCE(n.sns."MessageId", {request_header_sql(_MESSAGE_ID_HEADER)})
 END"""
 _EVENT_ID = hashed_id_sql(
     "mail_kind",

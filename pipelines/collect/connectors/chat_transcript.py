@@ -12,7 +12,7 @@ from pipelines.collect.conversation import TIME, speaker_fields, turn_name_sql
 from pipelines.collect.json_parts import Parts
 from pipelines.collect.signatures import BASIC, basic
 from pipelines.collect.webhook import RefusedError, Request, Webhook, form_fields, json_record
-from schemas.table import literal
+from schemas.table import literal, literals
 
 _TURNS = ("turns", "messages", "original", "items", "events", "thread.events")
 _KNOWN = {
@@ -82,8 +82,7 @@ _SPEAKERS = {
 }  # fmt: skip
 _ROLE = "lower(COALESCE(author_type, r.speaker, r.role, r.sender_type, r.author_type, r.sender, r.kind, r.type))"
 _SPEAKER = " ".join(
-    f"WHEN {_ROLE} IN ({', '.join(map(literal, words))}) THEN {literal(speaker)}"
-    for speaker, words in _SPEAKERS.items()
+    f"WHEN {_ROLE} IN ({literals(words)}) THEN {literal(speaker)}" for speaker, words in _SPEAKERS.items()
 )
 # LiveChat says once for each conversation which of its users is the customer.
 _USERS = """CASE WHEN first_character = '[' THEN
@@ -167,9 +166,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            "NOT ("
-            + " AND ".join(json_records.is_object_sql(v) for v in ("w.customer", "w.visitor", "w.scenario"))
-            + ")",
+            json_records.is_no_object_sql(["w.customer", "w.visitor", "w.scenario"]),
             "'customer', 'visitor' or 'scenario' of the conversation is not an object; send what describes it",
         ),
         Check(

@@ -5,11 +5,11 @@ Source: CloudEvents 1.0, Core specification; JSON Event Format; HTTP Protocol Bi
 
 import json
 
-from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
+from pipelines.collect.connector import Check, Connector, Field, Plan, line_amount_sql, money_sql
 from pipelines.collect.json_records import JsonFormat, first_sql, is_nested_sql, joined_sql, members_sql, rest_sql
 from pipelines.collect.naming import snake_sql
 from schemas.keys import key_sql
-from schemas.table import literal
+from schemas.table import literal, literals
 from schemas.vocabulary import CHANNELS, DELIVERED_SIGNS, FAILED_SIGNS, SENT_SIGNS, contact_events
 
 _ATTRIBUTES = ("id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema")
@@ -45,9 +45,7 @@ _FORMAT = JsonFormat(known=_KNOWN)
 _REVERSED_DOMAIN = literal(r"^(com|org|net|io|dev|eu|de|at|ch|uk|fr|nl|it|es|us)\.[^.]+\.")
 _VERSION = literal(r"[./_-]v[0-9]+(\.[0-9]+)*$")
 _KIND = f"regexp_replace(regexp_replace(r.type, {_VERSION}, ''), {_REVERSED_DOMAIN}, '')"
-_FROM_COMPANY = "event_name IN ({})".format(
-    ", ".join(map(literal, contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS)))
-)
+_FROM_COMPANY = f"event_name IN ({literals(contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS))})"
 _CHANNEL = """CASE
     WHEN nullif(d.channel, '') IS NOT NULL THEN d.channel
     WHEN starts_with(event_name, 'email_') THEN 'email'
@@ -58,9 +56,7 @@ END"""
 _SUBJECT = f"'^({'|'.join(_IDENTIFIERS)}):(.+)$'"
 
 _QUANTITY = money_sql("product.quantity")
-_AMOUNT = f"""TRY_CAST(
-    {money_sql("product.price")} * COALESCE(TRY_CAST(product.quantity AS DOUBLE), 1) AS DECIMAL(18,4)
-)"""
+_AMOUNT = line_amount_sql("product.price", "product.quantity")
 _ITEM = f"""{{
     'product_id': product.product_id, 'category': product.category, 'quantity': {_QUANTITY}, 'amount': {_AMOUNT}
 }}"""

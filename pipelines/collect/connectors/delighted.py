@@ -5,7 +5,7 @@ responses, Listing unsubscribed people, Listing bounced people.
 """
 
 from pipelines.collect.connector import EPOCH_SECONDS, Check, Connector, Field, Plan
-from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, rest_sql
+from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, rest_sql, wrapped_sql
 from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
@@ -26,15 +26,13 @@ _DATA = {
     "person_properties": "JSON",
 }
 _CARRIED = ("user_id", "customer_id", "campaign_id", "offer_id", "decision_id")
-# An export holds the data alone.
-_DATA_OF = "CASE WHEN r IS NOT NULL THEN COALESCE(r.event_data, record::JSON) END"
 # A person is an object in a webhook, an id in an export.
 _PERSON = f"""COALESCE(
     CASE WHEN {first_sql("d.person")} = '{{' THEN d.person ->> '$.id' ELSE d.person ->> '$' END, d.person_id)"""
 _FORMAT = JsonFormat(
     known=_KNOWN,
     nested={
-        "d": (_DATA_OF, _DATA),
+        "d": (wrapped_sql("event_data"), _DATA),
         "p": ("(d).person", {"email": "VARCHAR", "phone_number": "VARCHAR"}),
         "own": ("(d).person_properties", dict.fromkeys(_CARRIED, "VARCHAR")),
     },

@@ -7,19 +7,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
+from pipelines.collect.connector import Check, Connector, Field, Plan, line_amount_sql, money_sql
 from pipelines.collect.consent import listed_sql, statement_sql
 from pipelines.collect.json_records import (
     CONTENT,
     JsonFormat,
     first_sql,
     is_nested_sql,
-    is_object_sql,
+    is_no_object_sql,
     joined_sql,
     members_sql,
     rest_sql,
 )
-from pipelines.collect.naming import snake_sql
+from pipelines.collect.naming import cases_sql, snake_sql
 from schemas.keys import key_sql
 from schemas.table import literal, quoted
 
@@ -109,12 +109,11 @@ def _records(form: JsonFormat) -> str:
             SELECT *, CASE WHEN is_user THEN 'ga4_unknown' ELSE {snake_sql("r.event_name")} END AS wire
             FROM listed
         )
-        SELECT *, CASE wire {_CASES} ELSE nullif(wire, '') END AS event_name
+        SELECT *, {cases_sql("wire", _EVENTS, "nullif(wire, '')")} AS event_name
         FROM named
     """
 
 
-_CASES = " ".join(f"WHEN {literal(wire)} THEN {literal(name)}" for wire, name in _EVENTS.items())
 # What identifies an event, as it has no id (wire formats); a table of users has a row for each and day.
 _ID = key_sql(
     *(
@@ -135,9 +134,7 @@ _NAMED_CAMPAIGN = (
 )
 _CAMPAIGN = f"CASE WHEN NOT starts_with({_NAMED_CAMPAIGN}, '(') THEN {_NAMED_CAMPAIGN} END"
 _QUANTITY = money_sql("item.quantity")
-_ITEM_AMOUNT = f"""TRY_CAST(
-    {money_sql("item.price")} * COALESCE(TRY_CAST(item.quantity AS DOUBLE), 1) AS DECIMAL(18,4)
-)"""
+_ITEM_AMOUNT = line_amount_sql("item.price", "item.quantity")
 _PLACEHOLDER = "'(not set)'"
 _ITEM = f"""{{
     'product_id': nullif(item.item_id, {_PLACEHOLDER}), 'category': nullif(item.item_category, {_PLACEHOLDER}),
@@ -171,7 +168,7 @@ _CHECKS = (
     ),
     Check(
         "wrong_type_object",
-        "NOT (" + " AND ".join(is_object_sql(f"r.{n}") for n in ("ecommerce", "privacy_info", "user_info")) + ")",
+        is_no_object_sql(["r.ecommerce", "r.privacy_info", "r.user_info"]),
         "'ecommerce', 'privacy_info' or 'user_info' is not an object; export the table unchanged",
     ),
     Check(

@@ -6,29 +6,29 @@ notification object", "Conversations", "Conversation parts", "Contacts", "Ticket
 
 from pipelines.collect import intercom_topics as topics
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.conversation import TIME, cases_sql, speaker_fields, turn_name_sql
+from pipelines.collect.conversation import TIME, speaker_fields, turn_name_sql
 from pipelines.collect.json_parts import Parts
 from pipelines.collect.json_records import (
     JsonFormat,
     first_sql,
     is_nested_sql,
-    is_object_sql,
+    is_no_object_sql,
     joined_sql,
     members_sql,
     rest_sql,
 )
-from pipelines.collect.naming import snake_sql
+from pipelines.collect.naming import cases_sql, snake_sql
 from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Answer, Request, Secrets, Webhook
-from schemas.table import literal
+from schemas.table import literal, literals
 
 # The topics whose news is the first message of the conversation; others repeat it.
 _OPENING = ("conversation.user.created", "conversation.admin.single.created", "conversation.admin.open.created")
 # Topics that bring news of a conversation besides its parts.
 _STATES = ("conversation.rating.added", "conversation.rating.remarked", "conversation.deleted", "conversation.read")
 _TOPIC = "COALESCE(json_extract_string(member, '$.topic'), '')"
-_HAS_SOURCE = f"{_TOPIC} IN ('', {', '.join(map(literal, _OPENING))})"
-_HAS_PARTS = f"{_TOPIC} NOT IN ({', '.join(map(literal, _STATES))})"
+_HAS_SOURCE = f"{_TOPIC} IN ('', {literals(_OPENING)})"
+_HAS_PARTS = f"{_TOPIC} NOT IN ({literals(_STATES)})"
 
 _KNOWN = {
     "type": "VARCHAR",
@@ -113,8 +113,7 @@ _ENTITIES = (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&
 
 def _speaker_sql(kind: str) -> str:
     branches = " ".join(
-        f"WHEN {kind} IN ({', '.join(map(literal, kinds))}) THEN {literal(speaker)}"
-        for speaker, kinds in _SPEAKERS.items()
+        f"WHEN {kind} IN ({literals(kinds)}) THEN {literal(speaker)}" for speaker, kinds in _SPEAKERS.items()
     )
     return f"CASE {branches} END"
 
@@ -225,7 +224,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            f"NOT ({is_object_sql('r.author')} AND {is_object_sql('r.data')})",
+            is_no_object_sql(["r.author", "r.data"]),
             "'author' or 'data' is not an object; send the notification as Intercom gives it",
         ),
         Check(

@@ -5,17 +5,25 @@ Messages via HTTP; Legacy Webhooks.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from pipelines.collect.connector import EPOCH_SECONDS, Connector, Field, Plan
-from pipelines.collect.json_records import CONTENT, JsonFormat, Structure, joined_sql, members_sql
+from pipelines.collect.json_records import CONTENT, JsonFormat, Structure, joined_sql, members_sql, wrapped_sql
 from pipelines.collect.mail import address_sql, first_text_sql
 from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail_plan, message_id_sql, rest_of_sql
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, header_list_sql, with_mail
 from pipelines.collect.signatures import basic, hmac_of, is_same
-from pipelines.collect.webhook import RefusedError, Request, Secrets, Webhook, form_fields, json_record
+from pipelines.collect.webhook import (
+    RefusedError,
+    Request,
+    Secrets,
+    Webhook,
+    form_fields,
+    json_record,
+    last_text,
+    media_type,
+)
 from schemas.table import literal
 
 _EVENTS = {
@@ -59,7 +67,7 @@ _EVENT: Structure = {
     "body-plain": "VARCHAR",
     **CARRIED,
 }
-_DATA = """CASE WHEN r IS NOT NULL THEN COALESCE(r."event-data", record::JSON) END"""
+_DATA = wrapped_sql("event-data")
 # What the message of an event says of itself, and what its sender gave it to carry.
 _OWN = "e.message.headers"
 _GIVEN = 'e."user-variables"'
@@ -194,7 +202,7 @@ def record(request: Request) -> bytes:
 
 
 def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    return media_type(request.headers) == "application/json"
 
 
 def _signed(request: Request) -> tuple[str, str, str]:
@@ -203,7 +211,7 @@ def _signed(request: Request) -> tuple[str, str, str]:
         payload = json.loads(json_record(request))
         block = payload.get("signature") if isinstance(payload, dict) else None
     else:
-        block = {name: _last(value) for name, value in form_fields(request).items()}
+        block = {name: last_text(value) for name, value in form_fields(request).items()}
     found = [block.get(name) for name in _SIGNED] if isinstance(block, dict) else []
     texts = [str(value) for value in found if isinstance(value, str | int) and value != ""]
     if len(texts) != len(_SIGNED):
@@ -218,13 +226,9 @@ def _own_fields(fields: dict[str, str | list[str]]) -> dict[str, Any]:
     under user-variables.
     """
     clashes = {name: value for name, value in fields.items() if name in _EVENT_FIELDS and isinstance(value, list)}
-    own = {name: _last(value) if name in _SIGNED else value[0] for name, value in clashes.items()}
-    others = {name: value[0] if name in _SIGNED else _last(value) for name, value in clashes.items()}
+    own = {name: last_text(value) if name in _SIGNED else value[0] for name, value in clashes.items()}
+    others = {name: value[0] if name in _SIGNED else last_text(value) for name, value in clashes.items()}
     return {**fields, **own, **({"user-variables": others} if others else {})}
-
-
-def _last(value: str | Sequence[str]) -> str:
-    return value if isinstance(value, str) else value[-1]
 
 
 CONNECTOR = Connector(

@@ -21,7 +21,7 @@ from pipelines.collect.mail_plan import (
     rest_of_sql,
 )
 from pipelines.collect.signatures import header, is_same, secret_of
-from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook, form_fields
+from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook, form_fields, last_text
 
 _FIELD = "mandrill_events"
 _SIGNATURE = "x-mandrill-signature"
@@ -100,20 +100,16 @@ def _check(request: Request, secrets: Secrets) -> None:
     The setting `url` is that address where a proxy has changed it on the way.
     """
     given, fields = header(request, _SIGNATURE), form_fields(request)
-    signed = (secrets.get("url") or request.url) + "".join(name + _text(fields[name]) for name in sorted(fields))
+    signed = (secrets.get("url") or request.url) + "".join(name + last_text(fields[name]) for name in sorted(fields))
     digest = hmac.digest(secret_of(secrets, "secret").encode(), signed.encode("utf-8", "surrogatepass"), "sha1")
     if not is_same(given, base64.b64encode(digest).decode()):
         raise RefusedError(401, f"the signature in {_SIGNATURE} is wrong; check the setting 'url', too")
 
 
-def _text(value: str | list[str]) -> str:
-    return value if isinstance(value, str) else value[-1]
-
-
 def _record(request: Request) -> bytes:
     """The array of events that stands as text in the form. Raises RefusedError for a form without it."""
     try:
-        events = json.loads(_text(form_fields(request).get(_FIELD, "")))
+        events = json.loads(last_text(form_fields(request).get(_FIELD, "")))
     except (ValueError, RecursionError) as problem:
         raise RefusedError(400, f"the field {_FIELD} of the form is not JSON") from problem
     if not isinstance(events, list):

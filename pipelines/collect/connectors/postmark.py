@@ -13,7 +13,7 @@ from pipelines.collect.mail_plan import CARRIED, MailRecord, hashed_id_sql, mail
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, header_list_sql, with_mail
 from pipelines.collect.signatures import basic
 from pipelines.collect.webhook import Request, Webhook, json_record
-from schemas.table import literal
+from schemas.table import literal, literals
 
 _BOUNCES = {
     "HardBounce": "email_bounced",
@@ -104,7 +104,7 @@ _TYPE = f"""CASE
     WHEN r."BouncedAt" IS NOT NULL THEN 'Bounce'
     ELSE 'without a name'
 END"""
-_BOUNCE_TYPES = ", ".join(map(literal, (*_BOUNCES, *_AUTOMATIC)))
+_BOUNCE_TYPES = literals((*_BOUNCES, *_AUTOMATIC))
 _KIND = f"""CASE {_TYPE}
     WHEN 'Bounce' THEN CASE WHEN r."Type" IN ({_BOUNCE_TYPES}) THEN 'Bounce ' || r."Type" ELSE 'Bounce' END
     WHEN 'SubscriptionChange' THEN

@@ -5,7 +5,15 @@ recorded payloads of the webhook, which also holds traits and the survey's campa
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
+from pipelines.collect.json_records import (
+    CONTENT,
+    JsonFormat,
+    first_sql,
+    is_nested_sql,
+    is_no_object_sql,
+    rest_sql,
+    wrapped_sql,
+)
 from pipelines.collect.signatures import basic
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
@@ -20,12 +28,10 @@ _RESPONSE = {
     "dismissed": "VARCHAR",
     "user": "JSON",
 }
-# An export holds the responses alone.
-_RESPONSE_OF = "CASE WHEN r IS NOT NULL THEN COALESCE(r.response, record::JSON) END"
 _FORMAT = JsonFormat(
     known=_KNOWN,
     nested={
-        "s": (_RESPONSE_OF, _RESPONSE),
+        "s": (wrapped_sql("response"), _RESPONSE),
         "u": ("(s).user", {"id": "VARCHAR", "userId": "VARCHAR", "email": "VARCHAR"}),
     },
     batch="responses",
@@ -73,7 +79,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            f"NOT ({is_object_sql('r.response')} AND {is_object_sql('s.user')})",
+            is_no_object_sql(["r.response", "s.user"]),
             "'response' or 'user' is not an object; send the record as SatisMeter gives it",
         ),
     ),

@@ -3,18 +3,19 @@
 Source: Segment Spec (Common Fields, Track, Identify, Alias; E-commerce v2, Email, Live Chat); Consent Management.
 """
 
-from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
+from pipelines.collect.connector import Check, Connector, Field, Plan, line_amount_sql, money_sql
 from pipelines.collect.consent import bad_categories_sql, category_consents_sql
 from pipelines.collect.json_records import (
     JsonFormat,
     first_sql,
     is_nested_sql,
-    is_object_sql,
+    is_no_object_sql,
     joined_sql,
     members_sql,
     unknown_members_sql,
 )
-from pipelines.collect.naming import snake_sql
+from pipelines.collect.naming import snake_sql, translated_sql
+from schemas.table import literals
 from schemas.vocabulary import DELIVERED_SIGNS, FAILED_SIGNS, SENT_SIGNS, contact_events
 
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
@@ -90,21 +91,12 @@ _CHANNELS = {
 }
 
 
-def _cases(expression: str, mapping: dict[str, str]) -> str:
-    branches = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in mapping.items())
-    return f"CASE {expression} {branches} ELSE {expression} END"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
 # Live chat is told as the customer sees it: what he receives, the company sends.
 _COMPANY_EVENTS = (*contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS), "live_chat_message_received")
 _CHANNEL = f"""CASE
     WHEN starts_with(event_name, 'email_') THEN 'email'
     WHEN starts_with(event_name, 'live_chat_') THEN 'chat'
-    ELSE COALESCE({_cases("lower(c.channel)", _CHANNELS)}, 'web')
+    ELSE COALESCE({translated_sql("lower(c.channel)", _CHANNELS)}, 'web')
 END"""
 _PREFERENCES = "json_extract(c.consent, '$.categoryPreferences')"
 _CONSENTS = f"""CASE WHEN c.consent IS NOT NULL AND {first_sql(_PREFERENCES)} = '{{'
@@ -116,9 +108,7 @@ _BAD_CONSENT = f"""(
 )"""
 
 _QUANTITY = money_sql("product.quantity")
-_AMOUNT = f"""TRY_CAST(
-    {money_sql("product.price")} * COALESCE(TRY_CAST(product.quantity AS DOUBLE), 1) AS DECIMAL(18,4)
-)"""
+_AMOUNT = line_amount_sql("product.price", "product.quantity")
 _ITEM = f"""{{
     'product_id': COALESCE(product.product_id, product.sku),
     'category': product.category,
@@ -148,7 +138,7 @@ _REST = joined_sql(
     "'\"batch\":' || envelope_rest",
     unknown_members_sql(_KNOWN),
 )
-_FROM_COMPANY = f"event_name IN ({_listed(_COMPANY_EVENTS)})"
+_FROM_COMPANY = f"event_name IN ({literals(_COMPANY_EVENTS)})"
 
 
 def _named_sql(records: str) -> str:
@@ -159,7 +149,7 @@ def _named_sql(records: str) -> str:
             SELECT *, CASE WHEN r.type = 'track' THEN {snake_sql("r.event")} ELSE r.type END AS snake_name
             FROM records
         )
-        SELECT *, {_cases("snake_name", _ALIASES)} AS event_name
+        SELECT *, {translated_sql("snake_name", _ALIASES)} AS event_name
         FROM snake
     """
 
@@ -211,7 +201,7 @@ _PLAN = Plan(
     checks=(
         Check(
             "unknown_call",
-            f"r.type IS NULL OR r.type NOT IN ({_listed(CALLS)})",
+            f"r.type IS NULL OR r.type NOT IN ({literals(CALLS)})",
             f"the field 'type' is none of {', '.join(CALLS)}; send a call of Segment's spec",
         ),
         Check(
@@ -226,8 +216,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            f"NOT ({is_object_sql('r.properties')} AND {is_object_sql('r.context')} AND {is_object_sql('r.traits')} "
-            f"AND COALESCE({_IS_SHARED}, TRUE))",
+            f"{is_no_object_sql(['r.properties', 'r.context', 'r.traits'])} OR NOT COALESCE({_IS_SHARED}, TRUE)",
             "'properties', 'context' or 'traits' is not an object; send {} instead",
         ),
         Check(

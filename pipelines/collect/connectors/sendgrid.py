@@ -6,10 +6,10 @@ Source: Twilio SendGrid, Event Webhook Reference; Event Webhook Security Feature
 import json
 from collections.abc import Mapping, Sequence
 
-from pipelines.collect.connector import EPOCH_SECONDS, Connector
+from pipelines.collect.connector import EPOCH_SECONDS
 from pipelines.collect.json_records import CONTENT, JsonFormat, rest_sql
 from pipelines.collect.mail import address_sql, first_text_sql
-from pipelines.collect.mail_plan import CARRIED, MailRecord, json_text_sql, mail_plan, mime_header_sql, rest_of_sql
+from pipelines.collect.mail_plan import CARRIED, MailRecord, json_text_sql, mail_connector, mime_header_sql, rest_of_sql
 from pipelines.collect.mime import MAIL, MAIL_FIELDS, with_mail
 from pipelines.collect.signatures import after_header, basic, ecdsa
 from pipelines.collect.webhook import Request, Secrets, Webhook, form_fields, json_record
@@ -108,7 +108,6 @@ _SAID = MailRecord(
     texts=("r.sg_event_id",),
     objects=("r.unique_args",),
 )
-_PLAN = mail_plan("sendgrid", _FORMAT, _SAID)
 
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 _SIGNATURE = ecdsa("x-twilio-email-event-webhook-signature", signed=after_header(_TIMESTAMP))
@@ -128,7 +127,9 @@ def record(request: Request) -> bytes:
         return json_record(request)
     fields = form_fields(request, {**_encodings(form_fields(request)), "email": "latin-1"})
     raw = fields.get("email")
-    return with_mail(fields, "email", _mail(raw)) if isinstance(raw, str) else _dumped(fields)
+    if isinstance(raw, str):
+        return with_mail(fields, "email", _mail(raw))
+    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 def _mail(text: str) -> bytes:
@@ -148,15 +149,10 @@ def _encodings(fields: Fields) -> dict[str, str]:
     return {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
 
 
-def _dumped(fields: Fields) -> bytes:
-    return json.dumps(fields, ensure_ascii=False).encode()
-
-
-CONNECTOR = Connector(
-    doc="SendGrid's Event Webhook: JSON arrays, one per request; mail of Inbound Parse",
-    channels=("email",),
-    framing="json",
-    plan=lambda _mapping, _columns: _PLAN,
-    records=_FORMAT,
+CONNECTOR = mail_connector(
+    "sendgrid",
+    "SendGrid's Event Webhook: JSON arrays, one per request; mail of Inbound Parse",
+    _FORMAT,
+    _SAID,
     webhook=Webhook(secrets=("public_key",), check=check, record=record, or_basic=True),
 )

@@ -5,20 +5,23 @@ webhooks); Admin REST API: Order, Refund, Customer, Fulfillment.
 """
 
 from pipelines.collect import shopify_topics as topics
-from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
+from pipelines.collect.connector import Check, Connector, Field, Plan, line_amount_sql, money_sql
 from pipelines.collect.json_records import (
     CONTENT,
     JsonFormat,
     first_sql,
     is_nested_sql,
-    is_object_sql,
+    is_no_object_sql,
     joined_sql,
     members_sql,
+    request_header_sql,
     rest_sql,
 )
+from pipelines.collect.naming import cases_sql
 from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
+from schemas.table import literals
 
 _STATE_CONSENTS = ("customer_created", "customer_updated", "consent_stated")
 _WITH_ITEMS = ("order_completed", "checkout_started", "checkout_updated", "cart_created", "cart_updated")
@@ -42,18 +45,10 @@ _FORMAT = JsonFormat(known=_KNOWN, batch="orders", single="id")
 _STRIDE = 1 << 20
 
 
-def _header(name: str) -> str:
-    return f"""(request_headers ->> '$."{name}"')"""
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
 # An export has no topic: its records are known by their shape.
 _TOPIC = f"""CASE
-    WHEN {_header("x-shopify-topic")} IN ({_listed(topics.STATES)}) THEN '{topics.ORDER}'
-    WHEN {_header("x-shopify-topic")} IS NOT NULL THEN {_header("x-shopify-topic")}
+    WHEN {request_header_sql("x-shopify-topic")} IN ({literals(topics.STATES)}) THEN '{topics.ORDER}'
+    WHEN {request_header_sql("x-shopify-topic")} IS NOT NULL THEN {request_header_sql("x-shopify-topic")}
     WHEN r.refund_line_items IS NOT NULL AND r.order_id IS NOT NULL THEN '{topics.REFUND}'
     WHEN r.orders_to_redact IS NOT NULL THEN 'customers/redact'
     WHEN r.orders_requested IS NOT NULL THEN 'customers/data_request'
@@ -64,7 +59,6 @@ _TOPIC = f"""CASE
     WHEN r.email_marketing_consent IS NOT NULL OR r.sms_marketing_consent IS NOT NULL THEN 'customers/update'
     WHEN r.shop_id IS NOT NULL AND r.shop_domain IS NOT NULL THEN 'shop/redact'
 END"""
-_NAMES = " ".join(f"WHEN '{topic}' THEN '{name}'" for topic, name in topics.NAMES.items())
 _PARTS = f"""list_concat(
     CASE WHEN {first_sql("r.refunds")} = '[' THEN list_transform(from_json(r.refunds, '["JSON"]'),
         lambda refund: {{'topic': '{topics.REFUND}', 'record': refund::VARCHAR}}) ELSE [] END,
@@ -95,7 +89,7 @@ _RECORDS = f"""
         )
         FROM parted
     )
-    SELECT *, CASE topic {_NAMES} ELSE 'shopify_unknown' END AS event_name,
+    SELECT *, {cases_sql("topic", topics.NAMES, "'shopify_unknown'")} AS event_name,
         CASE WHEN {first_sql("owner")} = '{{' THEN json_transform(owner, '{_CUSTOMER}') END AS c
     FROM (FROM whole UNION ALL BY NAME FROM alone)
 """
@@ -105,8 +99,7 @@ _PRODUCT = """[{"product_id":"VARCHAR","variant_id":"VARCHAR","sku":"VARCHAR","p
 _DISCOUNT = f"""COALESCE(
     list_sum(list_transform(line.discount_allocations, lambda given: {money_sql("given.amount")})),
     {money_sql("line.total_discount")}, 0)"""
-_AMOUNT = f"""TRY_CAST(
-    {money_sql("line.price")} * COALESCE(TRY_CAST(line.quantity AS DOUBLE), 1) - {_DISCOUNT} AS DECIMAL(18,4))"""
+_AMOUNT = line_amount_sql("line.price", "line.quantity", _DISCOUNT)
 _ITEM = f"""{{
     'product_id': COALESCE(line.product_id, line.variant_id, line.sku),
     'category': nullif(line.product_type, ''),
@@ -123,7 +116,7 @@ _RETURNED_ITEM = f"""{{
 _ITEMS = f"""CASE
     WHEN event_name = 'order_refunded' AND {first_sql("r.refund_line_items")} = '['
         THEN list_transform(from_json(r.refund_line_items, '{_RETURNED}'), lambda line: {_RETURNED_ITEM})
-    WHEN event_name IN ({_listed(_WITH_ITEMS)}) AND {first_sql("r.line_items")} = '['
+    WHEN event_name IN ({literals(_WITH_ITEMS)}) AND {first_sql("r.line_items")} = '['
         THEN list_transform(from_json(r.line_items, '{_PRODUCT}'), lambda line: {_ITEM})
 END"""
 _PAYMENT = '[{"kind":"VARCHAR","status":"VARCHAR","amount":"VARCHAR","currency":"VARCHAR"}]'
@@ -136,7 +129,7 @@ _MONEY = f"""CASE event_name
         -list_sum(list_transform({_PAID_BACK}, lambda paid: {money_sql("paid.amount")})))::VARCHAR
     WHEN 'order_cancelled' THEN CASE
         WHEN r.financial_status IN ('pending', 'authorized', 'expired', 'voided') THEN '-' || r.total_price END
-    ELSE CASE WHEN event_name IN ({_listed(_WITH_MONEY)}) THEN r.total_price END
+    ELSE CASE WHEN event_name IN ({literals(_WITH_MONEY)}) THEN r.total_price END
 END"""
 
 
@@ -162,7 +155,7 @@ _STATED = f"list_filter([{_statement('email')}, {_statement('sms')}], lambda one
 _VERSION = "strftime(timezone('UTC', TRY_CAST(its_version AS TIMESTAMPTZ)), '%Y-%m-%dT%H:%M:%S.%fZ')"
 _OWN_ID = "topic LIKE 'customers%' AND r.customer IS NULL"
 _FIRST_CODE = f"""CASE WHEN {first_sql("r.discount_codes")} = '[' THEN r.discount_codes ->> '$[0].code' END"""
-_IS_COMPANY = f"""event_name IN ({_listed(topics.BY_COMPANY)})
+_IS_COMPANY = f"""event_name IN ({literals(topics.BY_COMPANY)})
     OR (event_name = 'order_cancelled' AND r.cancel_reason IS DISTINCT FROM 'customer')"""
 _TOPIC_MEMBER = """CASE WHEN event_name = 'shopify_unknown' AND topic IS NOT NULL
     THEN '"topic":' || to_json(topic)::VARCHAR END"""
@@ -190,7 +183,7 @@ _PLAN = Plan(
             WHEN 'order_completed' THEN 'order:' || r.id
             WHEN 'order_refunded' THEN 'refund:' || r.id
             WHEN 'order_cancelled' THEN 'cancellation:' || r.id
-            ELSE COALESCE({_header("x-shopify-event-id")}, {key_sql("COALESCE(topic, '')", CONTENT)})
+            ELSE COALESCE({request_header_sql("x-shopify-event-id")}, {key_sql("COALESCE(topic, '')", CONTENT)})
         END"""),
         "source_version": Field(
             f"CASE WHEN topic IN ('{topics.ORDER}', '{topics.CANCELLED}', '{topics.REFUND}') THEN {_VERSION} END"
@@ -213,7 +206,7 @@ _PLAN = Plan(
             WHEN 'fulfillment_created' THEN r.created_at
             WHEN 'fulfillment_updated' THEN r.updated_at
         END"""),
-        "sent_at": Field(f"COALESCE({_header('x-shopify-triggered-at')}, r.updated_at, r.created_at)"),
+        "sent_at": Field(f"COALESCE({request_header_sql('x-shopify-triggered-at')}, r.updated_at, r.created_at)"),
         "received_at": Field("request_received_at"),
         "amount": Field(_MONEY),
         "currency": Field(f"COALESCE(r.currency, {_PAID_BACK}[1].currency)"),
@@ -225,7 +218,7 @@ _PLAN = Plan(
         "campaign_id": Field(_attribute("campaign_id")),
         "offer_id": Field(f"COALESCE({_attribute('offer_id')}, {_FIRST_CODE})"),
         "decision_id": Field(_attribute("decision_id")),
-        "text": Field(f"CASE WHEN event_name IN ({_listed(_WITH_ITEMS)}) THEN r.note END"),
+        "text": Field(f"CASE WHEN event_name IN ({literals(_WITH_ITEMS)}) THEN r.note END"),
         "properties": Field(_PROPERTIES),
     },
     identifiers=(
@@ -236,7 +229,7 @@ _PLAN = Plan(
         ("'cart_token'", "CASE WHEN topic LIKE 'carts/%' THEN r.token ELSE r.cart_token END"),
     ),
     items=_ITEMS,
-    consents=f"""CASE WHEN event_name IN ({_listed(_STATE_CONSENTS)}) AND len({_STATED}) > 0
+    consents=f"""CASE WHEN event_name IN ({literals(_STATE_CONSENTS)}) AND len({_STATED}) > 0
         THEN to_json({_STATED}) END""",
     checks=(
         Check(
@@ -246,7 +239,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            f"NOT {is_object_sql('r.customer')}",
+            is_no_object_sql(["r.customer"]),
             "'customer' is not an object; send the record as Shopify gives it",
         ),
         Check(

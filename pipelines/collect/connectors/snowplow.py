@@ -4,12 +4,12 @@ Source: Snowplow, Canonical event model; Tracker protocol; schemas consent_prefe
 consent_withdrawn, snowplow_ecommerce_action, add_to_cart, remove_from_cart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from pipelines.collect.connector import Check, Connector, Field, Plan, money_sql
+from pipelines.collect.connector import Check, Connector, Field, Plan, line_amount_sql, money_sql
 from pipelines.collect.consent import listed_sql, purpose_sql, statement_sql
 from pipelines.collect.json_records import is_nested_sql, joined_sql
-from pipelines.collect.naming import snake_sql
+from pipelines.collect.naming import cases_sql, snake_sql
 from pipelines.collect.snowplow_fields import ECOMMERCE, EVENTS, PLATFORMS, ROOT_ID, SELF_DESCRIBING
 from pipelines.collect.snowplow_records import FORMAT, lines_sql, rows_sql
 from schemas.table import literal
@@ -20,11 +20,6 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def _cases(expression: str, names: Mapping[str, str], otherwise: str) -> str:
-    branches = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in names.items())
-    return f"CASE {expression} {branches} ELSE {otherwise} END"
-
-
 def _said(value: str, *names: str) -> str:
     """A member of a JSON value, which the tracker calls by the first name and a table by the second."""
     found = ", ".join(f"json_extract_string({value}, {literal(f'$.{name}')})" for name in names)
@@ -33,15 +28,16 @@ def _said(value: str, *names: str) -> str:
 
 _ITSELF = f"COALESCE(nullif({snake_sql('e.event_name')}, ''), 'snowplow_unknown')"
 _SELF_DESCRIBED = f"""CASE
-    WHEN e.event_name = 'snowplow_ecommerce_action' THEN {_cases("data ->> '$.type'", ECOMMERCE, "'snowplow_unknown'")}
-    ELSE {_cases("e.event_name", SELF_DESCRIBING, _ITSELF)}
+    WHEN e.event_name = 'snowplow_ecommerce_action'
+        THEN {cases_sql("data ->> '$.type'", ECOMMERCE, "'snowplow_unknown'")}
+    ELSE {cases_sql("e.event_name", SELF_DESCRIBING, _ITSELF)}
 END"""
 _STRUCTURED = "concat_ws(' ', e.se_category, e.se_action)"
 _NAME = f"""CASE e.event
     WHEN 'details' THEN 'event_details'
     WHEN 'unstruct' THEN {_SELF_DESCRIBED}
     WHEN 'struct' THEN COALESCE(nullif({snake_sql(_STRUCTURED)}, ''), 'snowplow_unknown')
-    ELSE {_cases("e.event", EVENTS, "'snowplow_unknown'")}
+    ELSE {cases_sql("e.event", EVENTS, "'snowplow_unknown'")}
 END"""
 
 # A visitor's device; the tracker of an app has it in the session.
@@ -53,8 +49,7 @@ _SKU, _CART_CATEGORY, _CART_QUANTITY = (
 )
 _ONLY_PRODUCT = "CASE WHEN len(e.products) = 1 THEN e.products[1] END"
 _LINE_AMOUNT = f"""CASE WHEN {money_sql("e.ti_price")} IS NULL THEN e.ti_price
-    ELSE TRY_CAST({money_sql("e.ti_price")} * COALESCE(TRY_CAST(e.ti_quantity AS DOUBLE), 1)
-        AS DECIMAL(18,4))::VARCHAR END"""
+    ELSE {line_amount_sql("e.ti_price", "e.ti_quantity")}::VARCHAR END"""
 _AMOUNT = f"""COALESCE(e.tr_total, CASE event_name
     WHEN 'order_completed' THEN {_said("e.transactions[1]", "revenue")}
     WHEN 'order_refunded' THEN {_said("e.refunds[1]", "refund_amount", "refundAmount")}
@@ -121,7 +116,7 @@ _STATED = f"""CASE
     WHEN e.event_name = 'consent_preferences' OR (e.event = 'details' AND json_exists(data, '$.consent_scopes'))
         THEN {_PREFERENCES}
 END"""
-_CHANNEL = _cases("e.platform", PLATFORMS, "'web'")
+_CHANNEL = cases_sql("e.platform", PLATFORMS, "'web'")
 _DOCUMENTS = _documents("granted", expires_at=_said("data", "expiry"))
 _CONSENTS = f"""list_transform([{_CHANNEL}], lambda its_channel: CASE
     WHEN e.event_name = 'consent_granted' THEN {listed_sql(_DOCUMENTS)} ELSE {listed_sql(_STATED)}

@@ -19,6 +19,7 @@ from pipelines.collect.mail_plan import (
     mail_connector,
     mime_header_sql,
 )
+from pipelines.collect.naming import cases_sql
 from pipelines.collect.webhook import Answer, Request, Secrets, Webhook
 
 _EVENTS = {
@@ -85,10 +86,9 @@ _FORMAT = JsonFormat(
 )
 _CLASS = "json_keys(r.msys)[1]"
 _IS_MAIL = "mail_kind = 'relay_message'"
-_ANSWERED = " ".join(f"WHEN '{code}' THEN '{kind}'" for code, kind in _ANSWERS.items())
 _KIND = f"""CASE
     WHEN {_CLASS} = 'relay_message' THEN 'relay_message'
-    WHEN e.type = 'bounce' THEN CASE e.bounce_class {_ANSWERED} ELSE e.type END
+    WHEN e.type = 'bounce' THEN {cases_sql("e.bounce_class", _ANSWERS, "e.type")}
     ELSE e.type
 END"""
 _FROM = first_text_sql((mime_header_sql("mail_raw", "From"), "e.friendly_from", "e.msg_from"))

@@ -6,10 +6,10 @@ Outbound Messages", "Messages resource", "Customize opt-out keywords".
 
 from pipelines.collect import twilio
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.conversation import cases_sql
 from pipelines.collect.json_records import JsonFormat, is_nested_sql, rest_sql
+from pipelines.collect.naming import cases_sql
 from schemas.keys import key_sql
-from schemas.table import literal
+from schemas.table import literals
 
 # Callbacks and requests write their fields so, the resource in small letters.
 _FORM = {
@@ -66,16 +66,12 @@ _IDS = ("MessageSid", "SmsSid", "SmsMessageSid", "sid", "id", "OriginalRepliedMe
 _KEPT = tuple(name for name in _KNOWN if name not in (*_IDS, *twilio.CARRIED, "Body", "body"))
 
 
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(map(literal, words))
-
-
 _WORD = "regexp_replace(upper(message), '[^A-Z]', '', 'g')"
 _INBOUND_SIGN = f"""CASE
     WHEN upper(r.OptOutType) = 'STOP' THEN 'unsubscribed'
     WHEN upper(r.OptOutType) = 'START' THEN 'subscribed'
-    WHEN r.OptOutType IS NULL AND {_WORD} IN ({_listed(_STOP)}) THEN 'unsubscribed'
-    WHEN r.OptOutType IS NULL AND {_WORD} IN ({_listed(_START)}) THEN 'subscribed'
+    WHEN r.OptOutType IS NULL AND {_WORD} IN ({literals(_STOP)}) THEN 'unsubscribed'
+    WHEN r.OptOutType IS NULL AND {_WORD} IN ({literals(_START)}) THEN 'subscribed'
     ELSE 'replied'
 END"""
 _RECORDS = f"""

@@ -7,8 +7,8 @@ Source: Twilio Docs, Voice: "TwiML for Programmable Voice" (request parameters),
 
 from pipelines.collect import twilio
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.conversation import cases_sql
 from pipelines.collect.json_records import JsonFormat, is_nested_sql, rest_sql
+from pipelines.collect.naming import cases_sql
 from schemas.keys import key_sql
 
 # Callbacks and requests write their fields so, the resource in small letters.

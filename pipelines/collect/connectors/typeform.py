@@ -4,7 +4,15 @@ Source: Typeform, Webhooks API: Example payload, Secure your webhooks; Responses
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.json_records import CONTENT, JsonFormat, first_sql, is_nested_sql, is_object_sql, rest_sql
+from pipelines.collect.json_records import (
+    CONTENT,
+    JsonFormat,
+    first_sql,
+    is_nested_sql,
+    is_no_object_sql,
+    rest_sql,
+    wrapped_sql,
+)
 from pipelines.collect.signatures import hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
@@ -23,11 +31,9 @@ _RESPONSE = {
 _CARRIED = ("campaign_id", "offer_id", "decision_id", "contact_id")
 # Hidden fields that name the person are named as the kinds of identifiers are.
 _HIDDEN = dict.fromkeys((*DEFAULT_KINDS, *_CARRIED), "VARCHAR")
-# An export holds the responses alone.
-_RESPONSE_OF = "CASE WHEN r IS NOT NULL THEN COALESCE(r.form_response, record::JSON) END"
 _FORMAT = JsonFormat(
     known=_KNOWN,
-    nested={"f": (_RESPONSE_OF, _RESPONSE), "h": ("(f).hidden", _HIDDEN)},
+    nested={"f": (wrapped_sql("form_response"), _RESPONSE), "h": ("(f).hidden", _HIDDEN)},
     batch="items",
     single="event_id",
 )
@@ -87,7 +93,7 @@ _PLAN = Plan(
         ),
         Check(
             "wrong_type_object",
-            f"NOT ({is_object_sql('r.form_response')} AND {is_object_sql('f.hidden')})",
+            is_no_object_sql(["r.form_response", "f.hidden"]),
             "'form_response' or 'hidden' is not an object; send the record as Typeform gives it",
         ),
         Check(

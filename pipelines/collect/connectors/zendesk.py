@@ -5,18 +5,18 @@ Source: Zendesk Developer Docs, "Webhook event types": "Ticket events", "Messagi
 """
 
 from pipelines.collect.connector import Check, Connector, Field, Plan
-from pipelines.collect.conversation import TIME, cases_sql, speaker_fields, turn_name_sql
+from pipelines.collect.conversation import TIME, speaker_fields, turn_name_sql
 from pipelines.collect.json_parts import Parts
 from pipelines.collect.json_records import (
     CONTENT,
     JsonFormat,
     is_nested_sql,
-    is_object_sql,
+    is_no_object_sql,
     joined_sql,
     members_sql,
     rest_sql,
 )
-from pipelines.collect.naming import snake_sql
+from pipelines.collect.naming import cases_sql, snake_sql
 from pipelines.collect.signatures import after_header, hmac_in
 from pipelines.collect.webhook import Webhook
 from schemas.keys import key_sql
@@ -219,7 +219,7 @@ _PLAN = Plan(
     checks=(
         Check(
             "wrong_type_object",
-            f"NOT ({' AND '.join(is_object_sql(f'r.{name}') for name in _OBJECTS)})",
+            is_no_object_sql(f"r.{name}" for name in _OBJECTS),
             "'detail', 'event', 'via' or 'visitor' is not an object; send the record as Zendesk gives it",
         ),
         Check(

@@ -16,7 +16,7 @@ from pipelines.collect.server.bodies import Share, read_body
 from pipelines.collect.server.collector import MEBIBYTE, Collector
 from pipelines.collect.server.keys import key_of
 from pipelines.collect.server.lines import enveloped, parsed
-from pipelines.collect.webhook import RefusedError
+from pipelines.collect.webhook import RefusedError, media_type
 
 CONNECTOR = "cloudevents"
 _STRUCTURED = "application/cloudevents+json"
@@ -57,13 +57,13 @@ def _handshake(request: HttpRequest) -> Response:
 
 def _payload(request: HttpRequest, body: bytes) -> tuple[bytes, Sequence[Event]]:
     """What is landed, and the events in it. An event in binary mode becomes the structured one that says the same."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == _BATCHED:
+    kind = media_type(request.headers)
+    if kind == _BATCHED:
         found = parsed(body)
         if not isinstance(found, list) or not all(isinstance(event, dict) for event in found):
             raise RefusedError(400, "a batch is a JSON array of events")
         return body, found
-    if media_type == _STRUCTURED:
+    if kind == _STRUCTURED:
         event = parsed(body)
         if not isinstance(event, dict):
             raise RefusedError(400, "an event is a JSON object")
@@ -73,7 +73,7 @@ def _payload(request: HttpRequest, body: bytes) -> tuple[bytes, Sequence[Event]]
             415, f"send {_STRUCTURED}, {_BATCHED}, or the headers ce-id, ce-source, ce-specversion, ce-type"
         )
     event = _attributes(request)
-    return _structured(event, body, media_type), [event]
+    return _structured(event, body, kind), [event]
 
 
 def _attributes(request: HttpRequest) -> Event:

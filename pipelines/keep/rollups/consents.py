@@ -5,10 +5,9 @@ events of any name have. Where that is no event about consent, it repeats what h
 page view): of what a person repeats on a day one row stays, the last.
 """
 
-from collections.abc import Iterable
-
 from pipelines.keep.definition import Rollup
 from schemas.keys import key_sql
+from schemas.table import literals
 from schemas.vocabulary import (
     CONSENT_EVENTS,
     CONSENT_LIST_EVENTS,
@@ -24,11 +23,7 @@ _MEMBERS = ("purpose", "channel", "status", "legal_basis", "version", "stated_at
 _ABOUT_CONSENT = (*_NAMED, *CONSENT_LIST_EVENTS)
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
-_APART = f"CASE WHEN legal_basis IN ({_listed(OTHER_BASES)}) THEN legal_basis ELSE '' END"
+_APART = f"CASE WHEN legal_basis IN ({literals(OTHER_BASES)}) THEN legal_basis ELSE '' END"
 _OF_THE_EVENT = key_sql("interaction_id", "purpose", "channel", _APART)
 _OF_THE_DAY = key_sql(
     "anchor", "purpose", "channel", "status", "legal_basis", "COALESCE(version, '')",
@@ -49,11 +44,11 @@ def _by_name(place: int) -> str:
 
 
 # A denial of all purposes beside grants of some is said first: it takes back all others.
-_TAKES_ALL_BACK = f"one.purpose = '*' AND one.status IN ({_listed(DENIALS)})"
+_TAKES_ALL_BACK = f"one.purpose = '*' AND one.status IN ({literals(DENIALS)})"
 _BEFORE = "INTERVAL 1 MICROSECOND"
 _STATED, _EXPIRES = "TRY_CAST(one.stated_at AS TIMESTAMPTZ)", "TRY_CAST(one.expires_at AS TIMESTAMPTZ)"
 _LAST = "arg_min(interaction_id, {'at': -epoch_us(stated_at), 'id': interaction_id})"
-_STRICTNESS = f"list_position([{_listed(CONSENT_STATUSES)}], status)"
+_STRICTNESS = f"list_position([{literals(CONSENT_STATUSES)}], status)"
 _SAME_IN_ALL = (
     "anchor", "purpose", "channel", "status", "legal_basis", "version", "expires_at", "is_explicit",
 )  # fmt: skip
@@ -74,11 +69,11 @@ ROLLUP = Rollup(
                 {_by_name(1)} AS its_basis, FALSE AS is_repeated,
                 list_concat({_statements("(properties -> '$.consents')")}, {_statements("consents")}) AS listed
             FROM {{rows}}
-            WHERE event_name IN ({_listed(_ABOUT_CONSENT)}) AND anchor IS NOT NULL AND NOT is_machine
+            WHERE event_name IN ({literals(_ABOUT_CONSENT)}) AND anchor IS NOT NULL AND NOT is_machine
             UNION ALL
             SELECT interaction_id, anchor, occurred_at, channel, NULL, NULL, TRUE, {_statements("consents")}
             FROM {{rows}}
-            WHERE consents IS NOT NULL AND event_name NOT IN ({_listed(_ABOUT_CONSENT)})
+            WHERE consents IS NOT NULL AND event_name NOT IN ({literals(_ABOUT_CONSENT)})
                 AND anchor IS NOT NULL AND NOT is_machine
         ),
         gathered AS (
@@ -88,7 +83,7 @@ ROLLUP = Rollup(
         ),
         single AS (
             SELECT * EXCLUDE (all_of_them), unnest(all_of_them) AS one,
-                len(list_filter(all_of_them, lambda one: one.status IN ({_listed(GRANTS)}))) > 0 AS has_grant
+                len(list_filter(all_of_them, lambda one: one.status IN ({literals(GRANTS)}))) > 0 AS has_grant
             FROM gathered
         ),
         said AS (
@@ -105,7 +100,7 @@ ROLLUP = Rollup(
                 NOT is_repeated AND one.status <> 'implied'
                     AND COALESCE(one.is_explicit <> 'false', TRUE) AS is_explicit
             FROM single
-            WHERE one.status IN ({_listed(CONSENT_STATUSES)})
+            WHERE one.status IN ({literals(CONSENT_STATUSES)})
         ),
         named AS (
             SELECT * EXCLUDE (is_repeated),
@@ -130,5 +125,5 @@ ROLLUP = Rollup(
     "OR i.interaction_id IN (SELECT interaction_id FROM keep_retracted))",
     span=("stated_at", "heard_at"),
     near=("anchor",),
-    gate=f"(event_name IN ({_listed(_ABOUT_CONSENT)}) OR consents IS NOT NULL)",
+    gate=f"(event_name IN ({literals(_ABOUT_CONSENT)}) OR consents IS NOT NULL)",
 )

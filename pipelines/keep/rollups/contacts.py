@@ -1,6 +1,7 @@
 """Contacts of the company and the first human answer to each."""
 
 from pipelines.keep.definition import Rollup
+from schemas.table import literals
 from schemas.vocabulary import (
     DELIVERED_SIGNS,
     FAILED_SIGNS,
@@ -13,7 +14,7 @@ from schemas.vocabulary import (
 
 
 def _is(names: tuple[str, ...]) -> str:
-    return "event_name IN (" + ", ".join(f"'{name}'" for name in names) + ")"
+    return f"event_name IN ({literals(names)})"
 
 
 _CONTACT = contact_events(SENT_SIGNS + DELIVERED_SIGNS + FAILED_SIGNS + OPENED_SIGNS + RESPONDED_SIGNS)

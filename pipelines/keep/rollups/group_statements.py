@@ -6,12 +6,12 @@ group. An event with a time that cannot be read says nothing.
 """
 
 from pipelines.keep.definition import Rollup
-from schemas.table import literal
+from schemas.table import literal, literals
 from schemas.vocabulary import JOIN_EVENTS, LEAVE_EVENTS
 
-_EVENTS = ", ".join(literal(name) for name in (*JOIN_EVENTS, *LEAVE_EVENTS))
+_EVENTS = literals((*JOIN_EVENTS, *LEAVE_EVENTS))
 _OF_THE_MEMBERSHIP = ("group_id", "group_kind", "role", "member_from", "member_until", "is_member")
-_LEAVE = ", ".join(literal(name) for name in LEAVE_EVENTS)
+_LEAVE = literals(LEAVE_EVENTS)
 _KIND = "organisation"
 _NO = "'false', 'no', '0'"
 _PATHS = ("$.groupId", "$.traits.group_id", "$.group_id", "$.context.groupId")

@@ -1,14 +1,10 @@
 """Orders, from whole orders or from lines that share an order id; refunds and cancellations beside them."""
 
 from pipelines.keep.definition import SIGNED, Rollup
+from schemas.table import literals
 from schemas.vocabulary import ORDER_EVENTS, REFUND_EVENTS
 
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
-_IS_ORDER = f"event_name IN ({_listed(ORDER_EVENTS)})"
+_IS_ORDER = f"event_name IN ({literals(ORDER_EVENTS)})"
 _ID = "COALESCE(order_id, 'event:' || event_id)"
 
 ROLLUP = Rollup(
@@ -18,7 +14,7 @@ ROLLUP = Rollup(
         WITH lines AS (
             SELECT * EXCLUDE (order_id) REPLACE ({SIGNED}), {_ID} AS order_id, {_IS_ORDER} AS is_order
             FROM {{rows}}
-            WHERE event_name IN ({_listed(ORDER_EVENTS + REFUND_EVENTS)})
+            WHERE event_name IN ({literals(ORDER_EVENTS + REFUND_EVENTS)})
         )
         SELECT source, order_id,
             arg_min(anchor, {{'priority': {{priority}}, 'anchor': anchor}}) FILTER (WHERE anchor IS NOT NULL) AS anchor,
@@ -51,7 +47,7 @@ ROLLUP = Rollup(
         "quantity": "CAST(SUM(quantity) AS DECIMAL(38,4))",
         "refunded_amount": "CAST(SUM(refunded_amount) AS DECIMAL(38,4))",
     },
-    scope=f"i.event_name IN ({_listed(ORDER_EVENTS + REFUND_EVENTS)}) "
+    scope=f"i.event_name IN ({literals(ORDER_EVENTS + REFUND_EVENTS)}) "
     f"AND (i.source, {_ID.replace('order_id', 'i.order_id').replace('event_id', 'i.event_id')}) "
     f"IN (SELECT source, {_ID} FROM keep_retracted)",
     span=("first_at", "last_at"),

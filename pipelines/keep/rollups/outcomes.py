@@ -1,9 +1,10 @@
 """Answers to offers: what followed an offer or a decision."""
 
 from pipelines.keep.definition import Rollup
+from schemas.table import literals
 from schemas.vocabulary import OUTCOME_EVENTS
 
-_NAMES = ", ".join(f"'{name}'" for name in OUTCOME_EVENTS)
+_NAMES = literals(OUTCOME_EVENTS)
 
 ROLLUP = Rollup(
     doc="answers to offers and decisions",

@@ -14,6 +14,7 @@ from pipelines.know.accounts.rules import chosen_rules
 from pipelines.know.rolled import RolledTable
 from pipelines.know.traits import trait_columns
 from schemas.tables import tables
+from warehouse.queries import has_rows
 from warehouse.run import Run
 
 _OWN = (*scope.TEMPORARY_TABLES, *memberships.TEMPORARY_TABLES, *groups.TEMPORARY_TABLES)
@@ -62,7 +63,7 @@ def follow_accounts(
     computed again. Without rules and statements nothing is looked at. Raises RapportError for an unknown rule.
     """
     rules = chosen_rules(run.settings.groups)
-    if not rules and not any(_has_rows(con, name) for name in ("group_statements", "groups")):
+    if not rules and not any(has_rows(con, name) for name in ("group_statements", "groups")):
         return
     passed = premises.profiled_up_to(con)
     known = since if passed is not None and passed <= run.as_of else None
@@ -74,7 +75,7 @@ def follow_accounts(
     else:
         scope.scope_groups(con, run, known, passed, besides, rolled)
     _write(con, run, "memberships", "know_memberships", "customer_id")
-    if _has_rows(con, "know_touched"):
+    if has_rows(con, "know_touched"):
         _follow_groups(con, run, rolled)
 
 
@@ -102,7 +103,3 @@ def _write(con: duckdb.DuckDBPyConnection, run: Run, table: str, source: str, ow
     columns = (*found.column_names, *(column.name for column in (trait_columns() if found.grows else ())))
     telling = [name for name in columns if name not in _STAMPS]
     changes.write_changes(con, run, table, source, telling, owner=owner)
-
-
-def _has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    return con.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemas.identifiers import blocked_sql, cleaned_sql
-from schemas.table import literal
+from schemas.table import literal, literals
 
 # Names of traits by attribute, without case and punctuation; Segment's own, and what other systems call them.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -111,7 +111,7 @@ _DATE = (
     f"CASE WHEN regexp_matches(birth, {literal(_YEAR_FIRST)}) THEN {_date_sql(_YEAR_FIRST, 1, 2, 3)} "
     f"WHEN regexp_matches(birth, {literal(_YEAR_LAST)}) THEN {_date_sql(_YEAR_LAST, 3, 2, 1)} END"
 )
-_BIRTH = f"CASE WHEN ({_DATE}) NOT IN ({', '.join(map(literal, NO_BIRTHS))}) THEN {_DATE} END"
+_BIRTH = f"CASE WHEN ({_DATE}) NOT IN ({literals(NO_BIRTHS)}) THEN {_DATE} END"
 _STREET_WORDS = words_sql("street")
 _HOUSE_OF_STREET = f"regexp_extract({_STREET_WORDS}, {literal(f'^{_NUMBERED} | {_NUMBERED}$')})"
 _STREET_ALONE = f"regexp_replace({_STREET_WORDS}, {literal(f'^{_NUMBERED} | {_NUMBERED}$')}, '')"

@@ -179,7 +179,7 @@ COMPARISONS = (
     ),
     Comparison(
         "place",
-        "(place_l IS NULL OR place_r IS NULL) AND (postcode_l IS NULL OR postcode_r IS NULL)",
+        f"({_either_unknown('place')}) AND ({_either_unknown('postcode')})",
         (
             Level("equal, with the postcode", f"{_exact('place')} AND {_exact('postcode')}", 0.60, 0.0005),
             Level("one equal, the other alike", _ONE_ALIKE, 0.17, 0.0003),

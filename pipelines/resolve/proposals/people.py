@@ -19,6 +19,7 @@ from pipelines.resolve.proposals.attributes import (
     plain_name_sql,
 )
 from schemas.identifiers import priority_sql
+from warehouse.queries import drop_temporary, number
 from warehouse.settings import IdentitySettings
 
 PEOPLE = "proposal_people"
@@ -40,23 +41,20 @@ def gather_people(
     con.execute(_STATED, {"until": until})
     con.execute(_members_sql(settings))
     con.execute(_people_sql(settings), {"since": -1 if since is None else since})
-    row = con.execute(f"SELECT COUNT(*) FROM {PEOPLE}").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, f"SELECT COUNT(*) FROM {PEOPLE}")
 
 
 def forget_people(con: duckdb.DuckDBPyConnection) -> None:
     """Drop what `gather_people` made."""
-    for name in _TEMPORARY:
-        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    drop_temporary(con, _TEMPORARY)
 
 
 def _gather_parts(con: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
     """Fill `proposal_parts` (identifier, part): the identifiers of customers whom proposals have joined."""
     con.execute(_JOINED, {"accept": settings.accept})
     ends = con.execute(_TIES).fetchnumpy()
-    row = con.execute("SELECT COUNT(*) FROM proposal_joined").fetchone()
     left, right = (np.asarray(ends[name], dtype=np.int64) for name in ("left_node", "right_node"))
-    anchors = component_anchors(int(row[0]) if row else 0, left, right)
+    anchors = component_anchors(number(con, "SELECT COUNT(*) FROM proposal_joined"), left, right)
     con.register("proposal_anchors", pa.table({"node": np.arange(len(anchors)), "part": anchors}))
     con.execute("""
         CREATE OR REPLACE TEMP TABLE proposal_parts AS

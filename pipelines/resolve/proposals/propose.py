@@ -12,6 +12,7 @@ from pipelines.resolve.proposals.score import PRIOR, score
 from pipelines.resolve.proposals.train import train
 from schemas.keys import key_sql
 from warehouse.artefacts import Artefact, store_artefact
+from warehouse.queries import drop_temporary, number
 from warehouse.run import Run
 
 _TEMPORARY = ("proposal_standing", "proposal_wanted", "proposal_news")
@@ -55,13 +56,12 @@ def propose(con: duckdb.DuckDBPyConnection, run: Run, since: int | None) -> Prop
         _pair(con, own)
         score(own, model)
         con.register("proposal_scored", own.execute("FROM scored").to_arrow_table())
-    changed = _number(con, "SELECT COUNT(*) FROM proposal_people WHERE is_changed")
-    scored = _number(con, "SELECT COUNT(*) FROM proposal_scored")
+    changed = number(con, "SELECT COUNT(*) FROM proposal_people WHERE is_changed")
+    scored = number(con, "SELECT COUNT(*) FROM proposal_scored")
     written = _write(con, run, version, model)
     con.unregister("proposal_scored")
     forget_people(con)
-    for name in _TEMPORARY:
-        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    drop_temporary(con, _TEMPORARY)
     accepted, waiting = _counts(con, run)
     return ProposeReport(version, people, changed, scored, written, accepted, waiting)
 
@@ -88,8 +88,8 @@ def _write(con: duckdb.DuckDBPyConnection, run: Run, version: str, model: Model)
         {"review": run.settings.identity.review, "prior": weight, "level": PRIOR},
     )
     con.execute(_NEWS, {"version": version})
-    written = _number(con, "SELECT COUNT(*) FROM proposal_news")
-    if _number(con, "SELECT COUNT(*) FROM proposal_news WHERE is_standing"):
+    written = number(con, "SELECT COUNT(*) FROM proposal_news")
+    if number(con, "SELECT COUNT(*) FROM proposal_news WHERE is_standing"):
         con.execute(_TAKE_OUT)
     if written:
         con.execute(_INSERT, {"version": version, "at": run.started_at, "commit": run.commit_seq})
@@ -165,8 +165,3 @@ def _counts(con: duckdb.DuckDBPyConnection, run: Run) -> tuple[int, int]:
         [accept, review],
     ).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
-
-
-def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row else 0

@@ -15,6 +15,7 @@ from pipelines.resolve.proposals.comparisons import COMPARISONS, DIFFERENT, Comp
 from pipelines.resolve.proposals.linkage import levels, linker, term_sql
 from pipelines.resolve.proposals.model import SHIPPED, Model, Terms
 from warehouse.artefacts import Estimate
+from warehouse.queries import number
 
 SEED = "1"
 SAMPLE = 1_000
@@ -58,7 +59,7 @@ def train(own: duckdb.DuckDBPyConnection) -> Estimate | None:
     The same people give the same model, whatever their order and the number of threads: sums of floating values are
     taken by one thread, and what is kept is rounded to 9 digits.
     """
-    if _number(own, "SELECT COUNT(*) FROM people") < LEAST_MATCHES:
+    if number(own, "SELECT COUNT(*) FROM people") < LEAST_MATCHES:
         return None
     observed, pairs = _count_u(own)
     own.execute("SET threads = 1")
@@ -77,7 +78,7 @@ def train(own: duckdb.DuckDBPyConnection) -> Estimate | None:
 
 def _metrics(own: duckdb.DuckDBPyConnection, pairs: int, sessions: list[_Session]) -> dict[str, Any]:
     expected = {" and ".join(found.blocking.columns): float(f"{found.matches:.6g}") for found in sessions}
-    return {"people": _number(own, "SELECT COUNT(*) FROM people"), "pairs_sampled": pairs, "matches": expected}
+    return {"people": number(own, "SELECT COUNT(*) FROM people"), "pairs_sampled": pairs, "matches": expected}
 
 
 def _count_u(own: duckdb.DuckDBPyConnection) -> tuple[dict[str, dict[str, float]], int]:
@@ -86,7 +87,7 @@ def _count_u(own: duckdb.DuckDBPyConnection) -> tuple[dict[str, dict[str, float]
         CREATE OR REPLACE TABLE sampled AS
         FROM people ORDER BY sha256('{SEED}' || identifier), identifier LIMIT {SAMPLE}
     """)
-    count = _number(own, "SELECT COUNT(*) FROM sampled")
+    count = number(own, "SELECT COUNT(*) FROM sampled")
     made, _ = linker(own, "sampled", SHIPPED)
     made.training.estimate_u_using_random_sampling(
         max_pairs=count * count + 1, seed=int(SEED), min_count_per_level=None, num_chunks=1
@@ -113,7 +114,7 @@ def _maximise(own: duckdb.DuckDBPyConnection, blocking: _Blocking, model: Model)
     from splink import block_on
 
     part = _blocked(own, blocking)
-    pairs = _number(own, f"SELECT coalesce(SUM(n * (n - 1) // 2), 0) FROM ({_counted(blocking, 'trained')})")
+    pairs = number(own, f"SELECT coalesce(SUM(n * (n - 1) // 2), 0) FROM ({_counted(blocking, 'trained')})")
     if pairs == 0:
         return None
     made, _ = linker(own, "trained", model)
@@ -126,7 +127,7 @@ def _maximise(own: duckdb.DuckDBPyConnection, blocking: _Blocking, model: Model)
         for each in COMPARISONS
         if each.name not in blocking.used
     }
-    known = _number(own, f"SELECT COUNT(*) FROM people WHERE {_known(blocking)}")
+    known = number(own, f"SELECT COUNT(*) FROM people WHERE {_known(blocking)}")
     share = session.core_model_settings.probability_two_random_records_match
     return _Session(blocking, m, share * pairs / part, known * (known - 1) // 2)
 
@@ -134,7 +135,7 @@ def _maximise(own: duckdb.DuckDBPyConnection, blocking: _Blocking, model: Model)
 def _blocked(own: duckdb.DuckDBPyConnection, blocking: _Blocking) -> float:
     """Make `trained`: the people of whole blocks, chosen by a digest of the key; gives the share of pairs in it."""
     counted = _counted(blocking, "people")
-    total = _number(own, f"SELECT coalesce(SUM(n * (n - 1) // 2), 0) FROM ({counted}) WHERE n <= {_CROWD}")
+    total = number(own, f"SELECT coalesce(SUM(n * (n - 1) // 2), 0) FROM ({counted}) WHERE n <= {_CROWD}")
     own.execute(f"""
         CREATE OR REPLACE TABLE trained AS
         WITH blocks AS (
@@ -151,7 +152,7 @@ def _blocked(own: duckdb.DuckDBPyConnection, blocking: _Blocking) -> float:
         SEMI JOIN chosen USING ({", ".join(blocking.columns)})
         ORDER BY identifier
     """)
-    taken = _number(own, f"SELECT coalesce(SUM(n * (n - 1) // 2), 0) FROM ({_counted(blocking, 'trained')})")
+    taken = number(own, f"SELECT coalesce(SUM(n * (n - 1) // 2), 0) FROM ({_counted(blocking, 'trained')})")
     return taken / total if total else 1.0
 
 
@@ -217,8 +218,3 @@ def _joined(each: Comparison, m: dict[str, float], u: dict[str, float]) -> Share
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
-
-
-def _number(own: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = own.execute(query).fetchone()
-    return int(row[0]) if row else 0

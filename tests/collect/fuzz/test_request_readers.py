@@ -3,16 +3,12 @@
 import base64
 import gzip
 import json
-import socket
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import NoReturn
 from urllib.parse import quote, urlencode
-
-import pytest
 
 from pipelines.collect.connectors import connectors
 from pipelines.collect.server.sources import SPOKEN
@@ -40,14 +36,6 @@ _NAMES = (
     "ce-source", "ce-specversion", "ce-", "ce-\xe9", "transfer-encoding",
 )  # fmt: skip
 _NO_TEXT = str.maketrans(dict.fromkeys("\r\n\0", " "))
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
-        raise OSError("no network here")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
 
 
 @for_some_time

@@ -2,10 +2,8 @@
 
 import hmac
 import json
-import socket
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import NoReturn
 
 import pytest
 
@@ -24,14 +22,6 @@ _REQUESTS = 300
 _SHARE = 0.3  # of the time of a parser
 _STATUSES = {400, 401, 403, 405, 409, 413, 415, 502}
 _QUOTED = 12  # characters, from which on a reason would quote what was sent
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
-        raise OSError("no network here")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
 
 
 @for_some_time

@@ -6,22 +6,17 @@ from pipelines.collect.server import sources
 from pipelines.collect.server.sources import Source, served_sources, webhook_of
 from pipelines.collect.webhook import RefusedError, Webhook
 from tests.collect.server.running import SOURCES, Running
+from tests.warehouse.homes import settings_of
 from warehouse.errors import RapportError
-from warehouse.settings import Settings, SourceSettings, load_settings
+from warehouse.settings import SourceSettings
 
 PRIVATE = "very-private-value"
 SHOP = SourceSettings("segment", secrets={"write_key": "env:SHOP_KEY"})
 
 
-def settings(tmp_path: Path, text: str) -> Settings:
-    path = tmp_path / "rapport.toml"
-    path.write_text(text, encoding="utf-8")
-    return load_settings(path, {})
-
-
 def test_sources_of_the_settings_take_their_secrets_from_the_environment(tmp_path: Path) -> None:
     text = f'[sources.shop]\nconnector = "segment"\nwrite_key = "env:KEY"\n[sources.segment]\nwrite_key = "{PRIVATE}"\n'
-    given = settings(tmp_path, text).sources
+    given = settings_of(tmp_path, text).sources
     found, lacking = served_sources(given, {"KEY": "k"})
     assert lacking == []
     assert found.with_key("segment", "k").name == "shop"
@@ -40,7 +35,7 @@ def test_sources_of_the_settings_take_their_secrets_from_the_environment(tmp_pat
 )
 def test_a_wrong_table_of_a_source_is_an_error_that_says_no_value(tmp_path: Path, text: str) -> None:
     with pytest.raises(RapportError, match="sources") as problem:
-        settings(tmp_path, text)
+        settings_of(tmp_path, text)
     assert PRIVATE not in str(problem.value)
 
 

@@ -8,8 +8,7 @@ import duckdb
 
 from schemas.identifiers import split_identifier
 from schemas.keys import key
-from schemas.table import quoted
-from tests.lakes import memory_lake
+from tests.lakes import insert, memory_lake
 from warehouse.identity_settings import IdentitySettings
 
 AT = datetime(2024, 3, 1, tzinfo=UTC)
@@ -99,10 +98,3 @@ def propose(
         proposed_at=AT + timedelta(days=days),
     )
     return proposal_id
-
-
-def insert(con: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
-    """Add one row, with commit 1."""
-    values["commit_seq"] = 1
-    columns = ", ".join(f"? AS {quoted(name)}" for name in values)
-    con.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", list(values.values()))
