@@ -11,7 +11,7 @@ from warehouse.functions import add_functions
 
 def memory_lake() -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with every table of the contract, empty."""
-    con = duckdb.connect(config={"threads": 2})
+    con = duckdb.connect(config={"threads": 1})
     con.execute("SET TimeZone = 'UTC'")
     add_functions(con)
     for table in tables().values():

@@ -15,9 +15,8 @@ BROKEN = row("", at="soon")
 
 
 @pytest.fixture
-def till(home: str, monkeypatch: pytest.MonkeyPatch) -> Home:
+def till(home: str) -> Home:
     """A home with the till's mapping."""
-    monkeypatch.setenv("RAPPORT_THREADS", "1")
     found = Home(Path(home))
     (found.mappings / "till.toml").write_text(MAPPING, encoding="utf-8")
     return found

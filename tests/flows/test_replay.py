@@ -46,11 +46,6 @@ GOOD = [row("g1", amount=5), row("g2", amount=7, user="u2")]
 BAD = [row("b1", event="Kauf!", amount=3), row("b2", event="Retoure!", amount=2, user="u3")]
 
 
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAPPORT_THREADS", "1")
-
-
 @pytest.fixture
 def till() -> Iterator[Home]:
     """A home with two good rows and two that the mapping does not translate, in one file."""

@@ -4,8 +4,6 @@ import json
 from datetime import datetime
 from typing import Any
 
-import pytest
-
 from flows.customer import read_past_customer
 from tests.laws.states import one, rows
 from tests.laws.worlds import AS_OF, Load, new_home, run, run_load
@@ -30,8 +28,7 @@ def counted(home: Home, known_at: datetime | None = None) -> tuple[Any, Any, Any
     return said[0], seen, one(home, "SELECT COUNT(responded_at) FROM contacts")
 
 
-def test_the_past_keeps_the_marks_and_the_rules_that_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAPPORT_THREADS", "1")
+def test_the_past_keeps_the_marks_and_the_rules_that_it_had() -> None:
     newest = "SELECT MAX(started_at) FROM batches"
     with new_home() as home:
         run_load(home, Load((mail("d", "delivered", 0), mail("c1", "click", 2, "https://shop.example/1"))))

@@ -11,7 +11,7 @@ import pytest
 from tests.collect.fuzz.readers import READERS, seeds
 from tests.collect.fuzz.rounds import for_some_time, seconds_of
 
-_SHARE = 0.4  # of the time of a parser
+_SHARE = 0.2  # of the time of a parser
 _HANG_SECONDS = 300
 
 pytestmark = pytest.mark.skipif(

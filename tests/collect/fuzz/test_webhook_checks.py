@@ -19,7 +19,7 @@ from tests.collect.staged import stage
 
 WEBHOOKS = {name: found.webhook for name, found in connectors().items() if found.webhook is not None}
 _REQUESTS = 300
-_SHARE = 0.3  # of the time of a parser
+_SHARE = 0.1  # of the time of a parser
 _STATUSES = {400, 401, 403, 405, 409, 413, 415, 502}
 _QUOTED = 12  # characters, from which on a reason would quote what was sent
 
