@@ -1,6 +1,9 @@
 """Rebuild: everything anew from what was landed, the same as the lake, and in its place when it is finished."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -245,6 +248,46 @@ def test_a_lake_whose_catalog_is_in_postgresql_is_rebuilt_in_place(postgres: Clu
         remove_files(lake, grace_seconds=0)
         assert referenced(lake) <= data_files(home)
     assert not old & data_files(home)
+
+
+KILLED_WHILE_IT_TAKES_OVER = """
+import os, signal, sys
+from pathlib import Path
+from flows.rebuild import rebuild
+from warehouse import catalog_replace
+from warehouse.home import Home
+
+copy, tables_left = catalog_replace._copy, iter(range(int(sys.argv[2]), -1, -1))
+
+def copy_or_die(*given):
+    if not next(tables_left):
+        os.kill(os.getpid(), signal.SIGKILL)
+    copy(*given)
+
+catalog_replace._copy = copy_or_die
+rebuild(Home(Path(sys.argv[1])), lambda _: None)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not binaries(), reason="PostgreSQL's server programs are not installed")
+@pytest.mark.parametrize("tables_copied", [0, 9])
+def test_killed_while_the_new_lake_takes_over_in_postgresql_nothing_has_changed(
+    tables_copied: int, postgres: Cluster, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    home.settings_file.write_text(postgres.settings(postgres.new_database()), encoding="utf-8")
+    run_load(home, small_world(SEED))
+    before = everything(home)
+    with open_lake(home.root) as reader:
+        command = [sys.executable, "-c", KILLED_WHILE_IT_TAKES_OVER, str(home.root), str(tables_copied)]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert reader.execute("SELECT COUNT(*) > 0 FROM orders").fetchall() == [(True,)]
+    assert everything(home) == before
+    assert run(home).is_idle
+    assert rebuild(home, silent).differences == {}
+    assert everything(home) == before
 
 
 @pytest.mark.long
