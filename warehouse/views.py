@@ -3,8 +3,11 @@
 from schemas.keys import key_sql
 from warehouse.consent_states import CONSENT_STATES, CONSENT_VERSIONS
 
-# An identifier may be one customer's on some days and another's on the others.
-_THEN = "(c.valid_from IS NULL OR {at} >= c.valid_from) AND (c.valid_to IS NULL OR {at} < c.valid_to)"
+# An identifier may be one customer's on some days and another's on the others. An outer join hashes comparisons only:
+# with an OR it would compare every pair of rows.
+_THEN = (
+    "{at} >= COALESCE(c.valid_from, TIMESTAMPTZ '-infinity') AND {at} < COALESCE(c.valid_to, TIMESTAMPTZ 'infinity')"
+)
 
 VIEWS: dict[str, tuple[str, str]] = {
     "current_identities": (
