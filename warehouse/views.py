@@ -8,6 +8,8 @@ from warehouse.consent_states import CONSENT_STATES, CONSENT_VERSIONS
 _THEN = (
     "{at} >= COALESCE(c.valid_from, TIMESTAMPTZ '-infinity') AND {at} < COALESCE(c.valid_to, TIMESTAMPTZ 'infinity')"
 )
+# An order of which only refunds are known has the time of the first of them.
+_ORDERED = "COALESCE(o.ordered_at, o.first_at)"
 
 VIEWS: dict[str, tuple[str, str]] = {
     "current_identities": (
@@ -32,7 +34,7 @@ VIEWS: dict[str, tuple[str, str]] = {
         "orders with the customer that they belong to now",
         "SELECT c.customer_id, o.* FROM orders AS o "
         "LEFT JOIN identities AS c ON c.identifier = o.anchor AND c.known_to IS NULL "
-        f"AND {_THEN.format(at='o.ordered_at')}",
+        f"AND {_THEN.format(at=_ORDERED)}",
     ),
     "latest_decisions": (
         "the newest decision for each customer of today",

@@ -51,6 +51,7 @@ def test_current_identities_are_those_known_now(con: duckdb.DuckDBPyConnection) 
     [
         ("customer_interactions", "interactions", "interaction_id", "occurred_at"),
         ("customer_orders", "orders", "order_id", "ordered_at"),
+        ("customer_orders", "orders", "order_id", "first_at"),  # only refunds are known
     ],
 )
 def test_a_row_is_shown_once_with_the_customer_of_now_and_also_without_one(
