@@ -23,8 +23,12 @@ _NAMES = {
     "ticket.rating.provided": "ticket_rated",
     "call.started": "call_started",
     "call.ended": "call_ended",
+    "call.transcription_available": "call_transcribed",
+    "call.recording_available": "call_recorded",
     "contact.unsubscribed": "email_unsubscribed",
     "user.unsubscribed": "email_unsubscribed",
+    "contact.unsubscribed_from_sms": "sms_unsubscribed",
+    "user.unsubscribed_from_sms": "sms_unsubscribed",
     # Of one kind of message, which the notice is not documented to name: denied is more than was asked, never less.
     "granular.unsubscribe": "email_unsubscribed",
     "contact.subscribed": "email_subscribed",
@@ -34,7 +38,7 @@ IS_ABOUT_PERSON = "COALESCE(regexp_matches(topic, '^(contact|user|visitor|lead|g
 IS_TICKET = "COALESCE(starts_with(topic, 'ticket.'), FALSE)"
 _BY_CUSTOMER = (
     "^conversation[.](rating[.]|read$)|^ticket[.](created|contact[.]replied|rating[.]provided)$"
-    f"|^[a-z.]+[.](signed_up|subscribed|unsubscribed|subscribe|unsubscribe)$|{DESCRIBES}"
+    f"|^[a-z.]+[.](signed_up|subscribed|unsubscribed(_from_sms)?|subscribe|unsubscribe)$|{DESCRIBES}"
 )
 
 # Outbound messages: their content's type -> channel, the statistic's type -> sign.
@@ -77,9 +81,12 @@ _OTHER = f"""CASE
     WHEN is_about_person THEN {snake_sql("topic")}
 END"""
 NAME = cases_sql("topic", _NAMES, _OTHER)
+# A call says itself when it began and ended.
+TIME_OF_CALL = "CASE topic WHEN 'call.started' THEN item.initiated_at WHEN 'call.ended' THEN item.ended_at END"
 CHANNEL = f"""CASE
     WHEN stat_channel IS NOT NULL THEN stat_channel
     WHEN known_name IN ('email_unsubscribed', 'email_subscribed') THEN 'email'
+    WHEN known_name = 'sms_unsubscribed' THEN 'sms'
     WHEN is_about_person THEN 'web'
     WHEN {IS_TICKET} THEN 'ticket'
     WHEN starts_with(topic, 'call.') THEN 'call'

@@ -153,6 +153,28 @@ def test_a_request_to_be_forgotten_names_the_person_whom_an_operator_erases() ->
     assert json.loads(row["properties"]) == body
 
 
+@pytest.mark.parametrize("topic", ["app/uninstalled", "shop/update", "locations/create", "company_locations/update"])
+def test_an_address_of_the_shop_names_no_customer(topic: str) -> None:
+    body = {"id": 548380009, "email": "shop@example.com", "phone": "+15005550001"}
+    row = staged(request(topic, body)).accepted()
+    assert (row["identifiers"], row["anchor"]) == ([], None)
+
+
+def test_a_refund_in_the_customer_s_currency_has_items_in_that_currency() -> None:
+    def worth(shop: str, customer: str) -> dict[str, Any]:
+        return {
+            "shop_money": {"amount": shop, "currency_code": "EUR"},
+            "presentment_money": {"amount": customer, "currency_code": "CAD"},
+        }
+
+    line = {"quantity": 1, "subtotal": 4.5, "subtotal_set": worth("4.50", "6.75"), "line_item": {"product_id": 1}}
+    paid = {"kind": "refund", "status": "success", "amount": "6.75", "currency": "CAD"}
+    row = staged(request("refunds/create", {**BACK, "refund_line_items": [line], "transactions": [paid]})).accepted()
+    assert (row["amount"], row["currency"], row["items"][0]["amount"]) == (Decimal("-6.75"), "CAD", Decimal("-6.75"))
+    unpaid = staged(request("refunds/create", {**BACK, "refund_line_items": [line], "transactions": []})).accepted()
+    assert (unpaid["amount"], unpaid["currency"], unpaid["items"][0]["amount"]) == (None, "EUR", Decimal("-4.5"))
+
+
 def test_what_is_no_shape_of_shopify_s_is_kept_as_unknown() -> None:
     row = staged({"id": 1, "title": "A product", "updated_at": UPDATED, "email": "ann@example.com"}).accepted()
     assert (row["event_name"], row["anchor"]) == ("shopify_unknown", "email:ann@example.com")

@@ -59,8 +59,10 @@ _ITEM = {
     "ticket_parts": "JSON",
     "contact_id": "VARCHAR",
     "direction": "VARCHAR",
+    "initiated_at": "VARCHAR",
+    "ended_at": "VARCHAR",
 }
-_PERSON = {"type": "VARCHAR", "id": "VARCHAR", "user_id": "VARCHAR", "external_id": "VARCHAR", "email": "VARCHAR"}
+_PERSON = dict.fromkeys(("type", "id", "user_id", "external_id", "email", "phone"), "VARCHAR")
 _LAST_PART = "json_extract(COALESCE(item['ticket_parts'], ticket['ticket_parts']), '$.ticket_parts[#-1]')"
 _SOURCES = ("source", "data.item.source")
 _PARTS = ("conversation_parts.conversation_parts", "data.item.conversation_parts.conversation_parts")
@@ -169,13 +171,16 @@ def _own(name: str) -> str:
     )
 
 
+_OWN_PHONE = "CASE WHEN is_about_person THEN COALESCE(person.phone, item.phone) END"
 _KEPT = tuple(name for name in _KNOWN if name not in ("id", "created_at"))
 _PLAN = Plan(
     records=_RECORDS,
     fields={
         # A part has the same id in all notifications that hold it, and in exports.
         "event_id": Field(
-            "CASE kind WHEN 'part' THEN 'part:' || r.id WHEN 'source' THEN 'conversation:' || item.id ELSE r.id END"
+            "CASE kind WHEN 'part' THEN 'part:' || r.id WHEN 'source' THEN 'conversation:' || item.id "
+            # A ping is of no notification, and has no id.
+            "ELSE COALESCE(r.id, CASE WHEN topic = 'ping' THEN 'ping:' || r.created_at END) END"
         ),
         "event_name": Field("COALESCE(known_name, 'intercom_unknown')"),
         "channel": Field(
@@ -185,7 +190,7 @@ _PLAN = Plan(
         **speaker_fields("turn_speaker"),
         "occurred_at": Field(
             "COALESCE(CASE WHEN kind = 'source' OR stat_channel IS NOT NULL THEN item.created_at "
-            "WHEN kind = 'notice' THEN rating.created_at END, r.created_at)",
+            f"WHEN kind = 'notice' THEN COALESCE(rating.created_at, {topics.TIME_OF_CALL}) END, r.created_at)",
             TIME,
         ),
         "received_at": Field("request_received_at"),
@@ -211,7 +216,7 @@ _PLAN = Plan(
         ("'intercom_id'", _own("id")),
         ("'user_id'", f"COALESCE({_own('external_id')}, {_own('user_id')})"),
         ("'email'", _own("email")),
-        ("'phone'", "CASE WHEN is_about_person OR starts_with(topic, 'call.') THEN item.phone END"),
+        ("'phone'", f"COALESCE({_OWN_PHONE}, CASE WHEN starts_with(topic, 'call.') THEN item.phone END)"),
         ("'intercom_id'", "COALESCE(contact.id, item.contact_id)"),
         ("'user_id'", "contact.external_id"),
     ),

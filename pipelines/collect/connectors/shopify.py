@@ -1,7 +1,7 @@
 """Shopify's webhooks, and exports of its Admin API: orders, refunds, customers, carts, checkouts, privacy requests.
 
-Source: Shopify, Webhooks (topics and payloads, headers, verification), Privacy law compliance (Mandatory compliance
-webhooks); Admin REST API: Order, Refund, Customer, Fulfillment.
+Source: Shopify, Webhooks (topics and payloads of the versions 2023-07 to 2026-07, headers, verification), Privacy law
+compliance (Mandatory compliance webhooks); Admin REST API: Order, Refund, Customer, Fulfillment.
 """
 
 from pipelines.collect import shopify_topics as topics
@@ -30,12 +30,12 @@ _TEXTS = (
     "id", "order_id", "customer_id", "created_at", "updated_at", "processed_at", "cancelled_at", "cancel_reason",
     "financial_status", "total_price", "currency", "email", "contact_email", "email_address", "phone", "note",
     "source_name", "cart_token", "token", "abandoned_checkout_url", "orders_count", "total_spent", "shop_id",
-    "shop_domain",
+    "shop_domain", "admin_graphql_api_id", "phone_number", "customerId", "occurredAt",
 )  # fmt: skip
 _LISTS = ("line_items", "refunds", "refund_line_items", "transactions", "note_attributes", "discount_codes")
 _OTHERS = (
-    "customer", "email_marketing_consent", "sms_marketing_consent", "orders_to_redact", "orders_requested",
-    "order_edit",
+    "customer", "email_marketing_consent", "sms_marketing_consent", "whats_app_marketing_consent", "orders_to_redact",
+    "orders_requested", "order_edit",
 )  # fmt: skip
 _KNOWN = {**dict.fromkeys(_TEXTS, "VARCHAR"), **dict.fromkeys((*_LISTS, *_OTHERS), "JSON")}
 _SHAPE = "{" + ",".join(f'"{name}":"{kind}"' for name, kind in _KNOWN.items()) + "}"
@@ -57,6 +57,8 @@ _TOPIC = f"""CASE
     WHEN r.line_items IS NOT NULL AND r.token IS NOT NULL THEN 'carts/update'
     WHEN r.orders_count IS NOT NULL AND r.total_spent IS NOT NULL THEN 'customers/update'
     WHEN r.email_marketing_consent IS NOT NULL OR r.sms_marketing_consent IS NOT NULL THEN 'customers/update'
+    -- Since 2025-01 a customer's record has neither consents nor sums.
+    WHEN starts_with(r.admin_graphql_api_id, 'gid://shopify/Customer/') THEN 'customers/update'
     WHEN r.shop_id IS NOT NULL AND r.shop_domain IS NOT NULL THEN 'shop/redact'
 END"""
 _PARTS = f"""list_concat(
@@ -64,15 +66,18 @@ _PARTS = f"""list_concat(
         lambda refund: {{'topic': '{topics.REFUND}', 'record': refund::VARCHAR}}) ELSE [] END,
     CASE WHEN r.cancelled_at IS NOT NULL THEN [{{'topic': '{topics.CANCELLED}', 'record': record}}] ELSE [] END
 )"""
+_PAYMENT = '[{"kind":"VARCHAR","status":"VARCHAR","amount":"VARCHAR","currency":"VARCHAR"}]'
+_PAID_BACK = f"""list_filter(
+    CASE WHEN {first_sql("r.transactions")} = '[' THEN from_json(r.transactions, '{_PAYMENT}') END,
+    lambda paid: paid.kind = 'refund' AND paid.status IN ('success', 'pending'))"""
 # A refund that stands in an order has its customer, and the order's version.
 _RECORDS = f"""
     WITH known AS (SELECT *, {_TOPIC} AS topic FROM ({_FORMAT.records_sql()})),
     whole AS (
         SELECT *, r.customer AS owner, r.source_name AS its_source, COALESCE(r.updated_at, r.created_at) AS its_version,
-            r.phone AS its_phone,
-            -- who removes an app is no customer
-            CASE WHEN topic IS DISTINCT FROM 'app/uninstalled'
-                THEN COALESCE(r.email, r.contact_email, r.email_address) END AS its_email
+            COALESCE(NOT regexp_matches(topic, '{topics.OF_THE_SHOP}'), TRUE) AS is_of_person,
+            CASE WHEN is_of_person THEN COALESCE(r.phone, r.phone_number) END AS its_phone,
+            CASE WHEN is_of_person THEN COALESCE(r.email, r.contact_email, r.email_address) END AS its_email
         FROM known
     ),
     held AS (
@@ -90,28 +95,37 @@ _RECORDS = f"""
         FROM parted
     )
     SELECT *, {cases_sql("topic", topics.NAMES, "'shopify_unknown'")} AS event_name,
-        CASE WHEN {first_sql("owner")} = '{{' THEN json_transform(owner, '{_CUSTOMER}') END AS c
+        CASE WHEN {first_sql("owner")} = '{{' THEN json_transform(owner, '{_CUSTOMER}') END AS c,
+        {_PAID_BACK}[1].currency AS paid_in
     FROM (FROM whole UNION ALL BY NAME FROM alone)
 """
 
 _PRODUCT = """[{"product_id":"VARCHAR","variant_id":"VARCHAR","sku":"VARCHAR","product_type":"VARCHAR",
-"quantity":"VARCHAR","price":"VARCHAR","total_discount":"VARCHAR","discount_allocations":[{"amount":"VARCHAR"}]}]"""
+"quantity":"VARCHAR","price":"VARCHAR","discounted_price":"VARCHAR","total_discount":"VARCHAR",
+"discount_allocations":[{"amount":"VARCHAR"}]}]"""
 _DISCOUNT = f"""COALESCE(
     list_sum(list_transform(line.discount_allocations, lambda given: {money_sql("given.amount")})),
     {money_sql("line.total_discount")}, 0)"""
-_AMOUNT = line_amount_sql("line.price", "line.quantity", _DISCOUNT)
+# A cart says the price of one piece with its discounts taken off.
+_AMOUNT = f"""CASE WHEN line.discounted_price IS NULL THEN {line_amount_sql("line.price", "line.quantity", _DISCOUNT)}
+    ELSE {line_amount_sql("line.discounted_price", "line.quantity", "0")} END"""
 _ITEM = f"""{{
     'product_id': COALESCE(line.product_id, line.variant_id, line.sku),
     'category': nullif(line.product_type, ''),
     'quantity': {money_sql("line.quantity")},
     'amount': {_AMOUNT}
 }}"""
-_RETURNED = '[{"quantity":"VARCHAR","subtotal":"VARCHAR","line_item":{"product_id":"VARCHAR","variant_id":"VARCHAR"}}]'
+_SUBTOTAL = '{"presentment_money":{"amount":"VARCHAR","currency_code":"VARCHAR"}}'
+_RETURNED = f"""[{{"quantity":"VARCHAR","subtotal":"VARCHAR","subtotal_set":{_SUBTOTAL},
+"line_item":{{"product_id":"VARCHAR","variant_id":"VARCHAR"}}}}]"""
+# The subtotal is in the shop's currency; what was paid back may be in the customer's.
+_WORTH = """CASE WHEN line.subtotal_set.presentment_money.currency_code = paid_in
+    THEN line.subtotal_set.presentment_money.amount ELSE line.subtotal END"""
 _RETURNED_ITEM = f"""{{
     'product_id': COALESCE(line.line_item.product_id, line.line_item.variant_id),
     'category': NULL,
     'quantity': {money_sql("line.quantity")},
-    'amount': -({money_sql("line.subtotal")})
+    'amount': -({money_sql(_WORTH)})
 }}"""
 _ITEMS = f"""CASE
     WHEN event_name = 'order_refunded' AND {first_sql("r.refund_line_items")} = '['
@@ -119,10 +133,6 @@ _ITEMS = f"""CASE
     WHEN event_name IN ({literals(_WITH_ITEMS)}) AND {first_sql("r.line_items")} = '['
         THEN list_transform(from_json(r.line_items, '{_PRODUCT}'), lambda line: {_ITEM})
 END"""
-_PAYMENT = '[{"kind":"VARCHAR","status":"VARCHAR","amount":"VARCHAR","currency":"VARCHAR"}]'
-_PAID_BACK = f"""list_filter(
-    CASE WHEN {first_sql("r.transactions")} = '[' THEN from_json(r.transactions, '{_PAYMENT}') END,
-    lambda paid: paid.kind = 'refund' AND paid.status IN ('success', 'pending'))"""
 # What was paid comes back by refunds; what was not goes with the cancellation.
 _MONEY = f"""CASE event_name
     WHEN 'order_refunded' THEN (
@@ -139,21 +149,28 @@ def _attribute(name: str) -> str:
     return f"list_filter({attributes}, lambda one: one.name = '{name}')[1].value"
 
 
-def _statement(channel: str) -> str:
+def _statement(channel: str, member: str, stated_at: str = "consent_updated_at") -> str:
     """What a customer says on marketing through a channel; NULL where nothing was ever said."""
-    consent = f"r.{channel}_marketing_consent"
+    consent = f"r.{member}_marketing_consent"
     return f"""CASE WHEN ({consent} ->> '$.state') IN ('subscribed', 'unsubscribed')
         THEN json_merge_patch('{{}}', json_object(
             'purpose', 'marketing', 'channel', '{channel}',
             'status', CASE {consent} ->> '$.state' WHEN 'subscribed' THEN 'granted' ELSE 'denied' END,
             'legal_basis', CASE {consent} ->> '$.state' WHEN 'subscribed' THEN 'consent' ELSE 'objection' END,
-            'stated_at', {consent} ->> '$.consent_updated_at'
+            'stated_at', {consent} ->> '$.{stated_at}'
         )) END"""
 
 
-_STATED = f"list_filter([{_statement('email')}, {_statement('sms')}], lambda one: one IS NOT NULL)"
+_STATEMENTS = (
+    _statement("email", "email"),
+    _statement("sms", "sms"),
+    _statement("whatsapp", "whats_app", "updated_at"),
+)
+_STATED = f"list_filter([{', '.join(_STATEMENTS)}], lambda one: one IS NOT NULL)"
 _VERSION = "strftime(timezone('UTC', TRY_CAST(its_version AS TIMESTAMPTZ)), '%Y-%m-%dT%H:%M:%S.%fZ')"
-_OWN_ID = "topic LIKE 'customers%' AND r.customer IS NULL"
+# Newer topics write ids of the GraphQL API: gid://shopify/Customer/17.
+_CUSTOMER_ID = "regexp_replace(COALESCE(r.customer_id, r.customerId), '^gid://shopify/Customer/', '')"
+_OWN_ID = "CASE WHEN topic LIKE 'customers%' AND r.customer IS NULL THEN r.id END"
 _FIRST_CODE = f"""CASE WHEN {first_sql("r.discount_codes")} = '[' THEN r.discount_codes ->> '$[0].code' END"""
 _IS_COMPANY = f"""event_name IN ({literals(topics.BY_COMPANY)})
     OR (event_name = 'order_cancelled' AND r.cancel_reason IS DISTINCT FROM 'customer')"""
@@ -205,14 +222,17 @@ _PLAN = Plan(
             WHEN 'order_edited' THEN r.order_edit ->> '$.committed_at'
             WHEN 'fulfillment_created' THEN r.created_at
             WHEN 'fulfillment_updated' THEN r.updated_at
+            ELSE r.occurredAt
         END"""),
         "sent_at": Field(f"COALESCE({request_header_sql('x-shopify-triggered-at')}, r.updated_at, r.created_at)"),
         "received_at": Field("request_received_at"),
         "amount": Field(_MONEY),
-        "currency": Field(f"COALESCE(r.currency, {_PAID_BACK}[1].currency)"),
+        "currency": Field(
+            "COALESCE(r.currency, paid_in, r.refund_line_items ->> '$[0].subtotal_set.shop_money.currency_code')"
+        ),
         "order_id": Field("""CASE
             WHEN event_name = 'order_edited' THEN r.order_edit ->> '$.order_id'
-            WHEN topic LIKE 'order%' OR topic = 'cancellation' THEN r.id
+            WHEN topic LIKE 'orders/%' OR topic IN ('order', 'cancellation') THEN COALESCE(r.order_id, r.id)
             ELSE r.order_id
         END"""),
         "campaign_id": Field(_attribute("campaign_id")),
@@ -222,7 +242,7 @@ _PLAN = Plan(
         "properties": Field(_PROPERTIES),
     },
     identifiers=(
-        ("'customer_id'", f"CASE WHEN {_OWN_ID} THEN COALESCE(r.customer_id, r.id) ELSE c.id END"),
+        ("'customer_id'", f"COALESCE({_CUSTOMER_ID}, {_OWN_ID}, c.id)"),
         ("'email'", "COALESCE(nullif(its_email, ''), c.email)"),
         ("'phone'", "COALESCE(nullif(its_phone, ''), c.phone)"),
         ("'user_id'", _attribute("user_id")),

@@ -80,7 +80,8 @@ _IS_RECORD = 'r."RecordingUrl" IS NOT NULL AND r."CallDuration" IS NULL'
 # What a call's detection and its real-time transcription tell comes without the call's status.
 _IS_STATELESS = """(r."TranscriptionSid" IS NOT NULL OR r."RecordingStatus" IS NOT NULL
     OR (r."AnsweredBy" IS NOT NULL AND COALESCE(status, '') = ''))"""
-# Of a real-time transcription only what the far end says, once it is final.
+# Of a real-time transcription only what the far end says, once it is final. The far end of a call is its inbound track:
+# `From` of an inbound call, `To` of an outbound one (<Transcription>, "Track labels").
 _SPOKEN = """CASE WHEN is_far_end AND json_valid(r."TranscriptionData")
     THEN r."TranscriptionData" ->> '$.transcript' END"""
 # What has a column, and need not stay in properties besides.
