@@ -60,6 +60,13 @@ def rejected_groups(lake: LakeReader, home: Home, chosen: Chosen) -> list[dict[s
     return groups
 
 
+def known_names(lake: LakeReader) -> dict[str, list[str]]:
+    """The sources, connectors and reasons of all rejections, as they can be asked for."""
+    columns = {"source": "source", "connector": "connector", "reason": "reason_code"}
+    found = {name: lake.sql(f"SELECT DISTINCT {column} FROM rejections ORDER BY 1") for name, column in columns.items()}
+    return {name: [value for (value,) in relation.fetchall()] for name, relation in found.items()}
+
+
 def new_fields(lake: LakeReader) -> list[dict[str, Any]]:
     """Fields that sources began to send after their first files."""
     if not lake.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'source_fields'").fetchall():

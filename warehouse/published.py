@@ -68,7 +68,8 @@ def lease(folder: Path) -> tuple[Path, int]:
         copy = pointed(folder)
         if copy is None:
             raise RapportError(
-                f"no lake is published in {folder.parent.parent}; run `rapport init` there, or give --home"
+                f"no lake is published in {folder.parent.parent}; "
+                "run `rapport init` to make one, or give another home with --home"
             )
         try:
             handle = os.open(copy, os.O_RDONLY)

@@ -5,9 +5,7 @@ from warehouse.consent_states import CONSENT_STATES, CONSENT_VERSIONS
 
 # An identifier may be one customer's on some days and another's on the others. An outer join hashes comparisons only:
 # with an OR it would compare every pair of rows.
-_THEN = (
-    "{at} >= COALESCE(c.valid_from, TIMESTAMPTZ '-infinity') AND {at} < COALESCE(c.valid_to, TIMESTAMPTZ 'infinity')"
-)
+_THEN = "{at} >= COALESCE(c.valid_from, '-infinity') AND {at} < COALESCE(c.valid_to, 'infinity')"
 # An order of which only refunds are known has the time of the first of them.
 _ORDERED = "COALESCE(o.ordered_at, o.first_at)"
 

@@ -60,7 +60,7 @@ def _replay(context: typer.Context, chosen: "Chosen", mapping: Path | None, json
 
 def _tell(report: "ReplayReport", rapport: str) -> None:
     if not report.looked_at:
-        say("Nothing was rejected.")
+        say(f"Nothing that was asked for was rejected; `{rapport} rejections` shows what was.")
         return
     table(f"Read again from {report.files:,} files", list(vars(report)), [list(vars(report).values())])
     if not (report.loaded or report.duplicate or report.suppressed):
@@ -70,18 +70,22 @@ def _tell(report: "ReplayReport", rapport: str) -> None:
 
 
 def _show(context: typer.Context, chosen: "Chosen", json: bool) -> None:
-    from flows.rejected import new_fields, rejected_groups
+    from flows.rejected import known_names, new_fields, rejected_groups
     from warehouse.reader import open_lake
 
     found = home(context)
     with open_lake(found.root) as lake:
         groups, fields = rejected_groups(lake, found, chosen), new_fields(lake)
+        names = {} if groups else known_names(lake)
     if json:
         emit({"rejections": groups, "new_fields": fields})
         return
     if groups:
         table("", _COLUMNS, [[each[column] for column in _COLUMNS] for each in groups])
         _tell_shapes(groups)
+    elif any(names.values()):
+        listed = "; ".join(f"{name} {', '.join(values)}" for name, values in names.items())
+        say_wrapped(f"Nothing that was asked for was rejected. There are rejections of {listed}.")
     else:
         say("Nothing was rejected.")
     if fields:

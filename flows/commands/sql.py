@@ -40,7 +40,10 @@ def register(app: typer.Typer) -> None:
             lake.confine()
             try:
                 _print(_asked(lake, query), "object" if json else format)
-            except (duckdb.ProgrammingError, duckdb.PermissionException) as problem:
+            except duckdb.PermissionException as problem:
+                mend = "queries read the tables of the lake alone; `rapport ingest` brings a file in"
+                raise UsageError(f"{problem}\n{mend}") from problem
+            except duckdb.ProgrammingError as problem:
                 raise UsageError(str(problem)) from problem
             except (duckdb.DataError, duckdb.NotSupportedError) as problem:
                 raise RapportError(str(problem)) from problem

@@ -84,3 +84,5 @@ def test_rejections_tell_where_and_why(shop: str, home: str) -> None:
     assert (found["reason_code"], found["records"], found["example"]) == ("bad_json", 1, "events.jsonl, row 5")
     assert "events.jsonl, row 5" in rapport("--home", shop, "rejections").out
     assert rapport("--home", home, "rejections").out == "Nothing was rejected.\n"
+    answer = rapport("--home", shop, "rejections", "--source", "segmnet")
+    assert "There are rejections of source segment; connector segment; reason " in " ".join(answer.out.split())

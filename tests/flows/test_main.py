@@ -2,6 +2,7 @@ import io
 import json
 import shutil
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -72,11 +73,34 @@ def test_a_folder_that_is_no_home_is_not_made_one_by_the_way(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_mend_of_a_named_folder_that_is_no_home_makes_that_one_a_home(tmp_path: Path) -> None:
+    named = str(tmp_path / "my shop")
+    answer = rapport("--home", named, "run")
+    assert answer.code == 2
+    assert f"type `rapport --home '{named}' init` to make it one" in answer.err
+
+
+def test_a_command_in_a_mend_is_typed_on_the_same_home(shop: str) -> None:
+    answer = rapport("--home", shop, "profile", "user_id:nobody")
+    assert (answer.code, f'`rapport --home {shop} sql "FROM current_identities' in answer.err) == (1, True)
+
+
+def test_a_file_outside_the_lake_is_refused_with_a_mend(shop: str) -> None:
+    answer = rapport("--home", shop, "sql", "FROM read_csv('/etc/hostname')")
+    assert answer.code == 2
+    assert "`rapport --home" in answer.err
+    assert "ingest` brings a file in" in answer.err
+
+
+def test_the_version_is_told() -> None:
+    assert rapport("--version").out == f"rapport {version('rapport')}\n"
+
+
 @pytest.mark.parametrize("arguments", [["sql", "SELECT 1"], ["profile", "u1"], ["rejections"]])
 def test_asking_where_nothing_is_published_says_the_mend(arguments: list[str], tmp_path: Path) -> None:
     answer = rapport("--home", str(tmp_path / "none"), *arguments)
     assert answer.code == 1
-    assert f"no lake is published in {tmp_path / 'none'}; run `rapport init`" in answer.err
+    assert f"no lake is published in {tmp_path / 'none'}; run `rapport --home {tmp_path / 'none'} init`" in answer.err
     assert not (tmp_path / "none").exists()
 
 
@@ -116,7 +140,10 @@ def test_a_home_below_a_file_says_which_part_is_wrong(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("arguments", [["run"], ["sql", "SELECT 1"], ["init"]])
-def test_broken_settings_are_told_by_every_command(content: bytes, what: str, arguments: list[str], home: str) -> None:
+def test_broken_settings_are_told_by_every_command(
+    content: bytes, what: str, arguments: list[str], home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAPPORT_THREADS")  # which would hold against the file's
     (Path(home) / "rapport.toml").write_bytes(content)
     answer = rapport("--home", home, *arguments)
     assert (answer.code, answer.out) == (1, "")

@@ -73,7 +73,7 @@ def test_a_customer_who_is_not_profiled_yet_is_told(shop: str, tmp_path_factory:
     assert rapport("--home", copy, "run", "--as-of", "2024-01-01").code == 0
     answer = profile(copy, "u1")
     assert answer.code == 1
-    assert "is known but has no profile yet; type `rapport run`" in answer.err
+    assert f"is known but has no profile yet; type `rapport --home {copy} run`" in answer.err
 
 
 def test_only_decisions_up_to_the_profile_are_shown_and_earlier_ones_briefly(

@@ -6,11 +6,13 @@ import duckdb
 import pytest
 
 from schemas.table import INTEGER, LONG, MONEY, TEXT, Column, Table
+from schemas.tables import tables
 from tests.catalogs import on_both_catalogs
 from warehouse.catalog_attach import CATALOG, METADATA
 from warehouse.catalog_tables import declare
 from warehouse.errors import RapportError
 from warehouse.lake import Lake
+from warehouse.views import VIEWS
 
 VIEW = {"seen": "SELECT name FROM things WHERE (count > 1)"}
 
@@ -43,6 +45,12 @@ def test_what_is_declared_otherwise_is_changed_and_what_is_the_same_is_left(lake
         f"WHERE sort_id = (SELECT MAX(sort_id) FROM {METADATA}.ducklake_sort_info)"
     ).fetchall()
     assert order == [(["count", "name"],)]
+
+
+def test_the_tables_and_views_of_the_contract_are_declared_once(lake: Lake) -> None:
+    before, views = snapshot(lake), {name: query for name, (_, query) in VIEWS.items()}
+    declare(lake.con, tables(), views)
+    assert snapshot(lake) == before
 
 
 def test_a_type_that_cannot_be_changed_in_place_is_named_and_nothing_is_done(lake: Lake) -> None:

@@ -33,7 +33,9 @@ def names(folder: Path) -> set[str]:
 
 def test_nothing_is_pointed_at_before_the_first_publication(folder: Path) -> None:
     assert pointed(folder) is None
-    with pytest.raises(RapportError, match=r"no lake is published in .*home; run `rapport init` there, or give --home"):
+    with pytest.raises(
+        RapportError, match=r"no lake is published in .*home; run `rapport init` to make one, or give another home"
+    ):
         lease(folder)
 
 

@@ -33,7 +33,7 @@ def reader(home: Home) -> Iterator[LakeReader]:
 
 
 def test_a_home_without_a_lake_gives_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(RapportError, match=rf"no lake is published in {tmp_path}; run `rapport init` there"):
+    with pytest.raises(RapportError, match=rf"no lake is published in {tmp_path}; run `rapport init` to make one"):
         open_lake(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

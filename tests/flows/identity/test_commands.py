@@ -67,7 +67,7 @@ def test_why_tells_what_is_against_it(shop: str) -> None:
         (["show", "nobody"], 1, "nobody is known by 'nobody'; give KIND:VALUE"),
         (["show", "77"], 1, f"'77' is 2 identifiers; name one of {LOYAL}, {OTHER}"),
         (["hold", "null"], 1, "'null' is a value that names nobody, and belongs to no customer"),
-        (["release", "u1"], 1, f"{USER} is not held; `rapport identity review` lists who is"),
+        (["release", "u1"], 1, f"{USER} is not held; `rapport --home "),
         (["unlink", "u1", USER], 2, f"both are the same identifier {USER}; name two"),
         (["link", "u1", "77"], 1, "'77' is 2 identifiers"),
         (["link", "u1", OTHER], 1, f"can't be one customer: it would hold {OTHER}, {USER} (user_id: at most 1)"),
