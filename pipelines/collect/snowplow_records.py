@@ -126,7 +126,7 @@ def _row_columns(columns: Sequence[str]) -> str:
 
     def of_column(vendor: str, name: str) -> str:
         start = f"contexts_{vendor}_{name}_".replace(".", "_")
-        own = [told[column] for column in wide if column.startswith(start) and column[len(start)].isdigit()]
+        own = [told[column] for column in wide if column.startswith(start) and column[len(start) :][:1].isdigit()]
         found = ", ".join(f"COALESCE({_members_of_sql(_valid_sql(text))}, [])" for text in own)
         return f"flatten([{_of_entities(entities, vendor, name)}{', ' + found if found else ''}])"
 

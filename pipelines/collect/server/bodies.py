@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from pipelines.collect.webhook import RefusedError
 
 _READ_SECONDS = 30.0
+_MOST_DIGITS = 18  # of a length that can be meant
 _OVERHEAD = 4096  # bytes, about what a request takes beside its body
 _USUAL_RATIO = 20  # of a packed body to what is in it
 _WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
@@ -62,7 +63,7 @@ class Share:
 async def read_body(request: HttpRequest, share: Share, limit: int) -> bytes:
     """The body without its Content-Encoding. Raises RefusedError: 400, 408, 413 over `limit` bytes, 415, 429."""
     said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > limit:
+    if said.isdecimal() and said.isascii() and (len(said) > _MOST_DIGITS or int(said) > limit):
         raise _too_large(limit)
     try:
         raw = await asyncio.wait_for(_received(request, share, limit), _READ_SECONDS)

@@ -1,6 +1,7 @@
 """What fuzzing has found, each as the least input that showed it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pipelines.collect.forms import form_pairs
 from pipelines.collect.mime import read_mail
 from pipelines.collect.server.lines import dumped
 from pipelines.collect.webhook import RefusedError, Request
+from tests.collect.fuzz.asgi import Ask, answers, taking
 from tests.collect.fuzz.judge import contents
 from tests.collect.fuzz.requests import AT, payload
 from tests.collect.fuzz.samples import lines_of, rows_of
@@ -75,6 +77,15 @@ def test_a_host_that_is_none_is_refused(url: str) -> None:
     for step in (lambda asked: webhook.check(asked, {"auth_token": "t"}), webhook.record):
         with pytest.raises(RefusedError, match="host"):
             step(_asked(url))
+
+
+@pytest.mark.parametrize(("length", "status"), [(b"\xb9", 200), (b"9" * 5_000, 400), (b"x", 200), (b"3", 200)])
+def test_a_length_that_is_none_is_no_fault_of_the_collector(length: bytes, status: int, tmp_path: Path) -> None:
+    body = b'{"batch":[{"type":"page","userId":"u"}],"writeKey":"key-1"}'
+    with taking(tmp_path) as collector:
+        ask = Ask("POST", "/v1/batch", [(b"content-length", length)], [body])
+        ((answered, _),) = answers(collector, [ask])
+    assert answered == status
 
 
 def test_a_lone_surrogate_in_a_body_is_replaced() -> None:
