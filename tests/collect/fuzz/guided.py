@@ -15,10 +15,6 @@ with atheris.instrument_imports(include=["pipelines.collect", "email", "urllib.p
     from tests.collect.fuzz.readers import READERS
 
 
-_ON_EXIT = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
-
-
-@_ON_EXIT
 def end_at_once(status: int, _: int | None) -> None:
     """End the process without the exit handlers of C.
 
@@ -28,13 +24,16 @@ def end_at_once(status: int, _: int | None) -> None:
     os._exit(status)
 
 
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(end_at_once)
+
+
 def main() -> None:
     """Fuzz until a limit among the options is reached; whatever a reader raises ends it with exit code 77."""
     name = sys.argv.pop(1)
     with patch.object(hmac, "compare_digest", return_value=True):  # so that what follows a signature is reached
         atheris.Setup(sys.argv, READERS[name])
         READERS[name](b"")  # the last handler is called first, and Arrow registers its own when it is first used
-        ctypes.CDLL(None).on_exit(end_at_once, None)
+        ctypes.CDLL(None).on_exit(_HANDLER, None)
         atheris.Fuzz()
 
 
