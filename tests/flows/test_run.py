@@ -112,4 +112,4 @@ def test_fit_tells_what_was_fitted_and_what_lacks_data(loaded: str) -> None:
 def test_fit_before_there_are_customers_says_the_mend(home: str) -> None:
     answer = rapport("--home", home, "fit", "--as-of", "2024-03-05")
     assert (answer.code, answer.out) == (1, "")
-    assert "load data and type `rapport run` first" in answer.err
+    assert f"load data and type `rapport --home {home} run` first" in answer.err
