@@ -46,8 +46,8 @@ def test_a_signed_request_is_landed_with_the_headers_that_its_connector_needs(
         path = "/webhooks/fake/second"
         assert collector.ask("POST", path, body, X_Signature=signature(collector, path, body)).status == 401
         assert collector.ask("POST", path, body, X_Signature=signature(collector, path, body, "another")).status == 200
-    (_, line), (other, _) = landed(tmp_path)
-    assert other == "second"
+    (one, line), (other, _) = sorted(landed(tmp_path), key=lambda found: found[0])  # sources are sealed in any order
+    assert (one, other) == ("fake", "second")
     assert line["body"] == [{"a": 1}, {"b": 2}]
     assert line["rapport_request"]["headers"] == {"x-topic": "orders"}
 
