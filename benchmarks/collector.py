@@ -104,7 +104,9 @@ def collector(root: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         "0",
     ]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=kept) as process:  # noqa: S603 (a command of our own)
+    # Each word of the command is ours. A process of multiprocessing would hold this module's numpy too, whose memory is
+    # not the collector's.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=kept) as process:  # noqa: S603 (see above)
         try:
             if process.stderr is None:
                 raise RuntimeError("the collector has no stderr")

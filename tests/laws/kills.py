@@ -146,9 +146,9 @@ def watch(root: str, manner: str, stop: Connection, found: Connection) -> None:
                 asked += 1
                 if answer:
                     broken.append(f"{name}: {answer}")
-    except Exception as problem:  # noqa: BLE001 - whatever a reader meets is what the test wants to see
-        broken.append(f"{type(problem).__name__}: {problem}")
-    found.send((asked, broken))
+    finally:  # whatever a reader meets is what the test wants to see
+        problem = sys.exception()
+        found.send((asked, [*broken, repr(problem)] if problem else broken))
 
 
 def _moving(root: str) -> Iterator[tuple[str, Any]]:

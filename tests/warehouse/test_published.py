@@ -124,12 +124,13 @@ def test_a_copy_is_deleted_under_the_lock_so_that_nobody_leases_it_meanwhile(
 ) -> None:
     first = publish(catalog, folder, 1)
     is_held: list[bool] = []
+    unlink = Path.unlink
 
     def watched(path: Path, missing_ok: bool = False) -> None:
         with path.open("rb") as handle, pytest.raises(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         is_held.append(path == first)
-        os.unlink(path)  # noqa: PTH108 - Path.unlink is what is watched
+        unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", watched)
     publish(catalog, folder, 2)
