@@ -97,18 +97,28 @@ _LINES_SWAPPED = "(street_l = extra_r OR extra_l = street_r)"
 _STREET_ALIKE = f"({_alike('street', 0.9)} OR {_LINES_SWAPPED})"
 _ONE_ALIKE = f"{_exact('place')} AND {_one_slip('postcode')} OR {_exact('postcode')} AND {_alike('place', 0.85)}"
 
+
+def _of(
+    column: str,
+    equal: tuple[float, float],
+    *between: Level,
+    different: tuple[float, float],
+    is_shared: bool = False,
+    term: str | None = None,
+) -> Comparison:
+    """One column compared: equal, the levels between, different; `equal` and `different` are the shares (m, u)."""
+    levels = (Level("equal", _exact(column), *equal), *between, Level(DIFFERENT, "ELSE", *different))
+    return Comparison(column, _either_unknown(column), levels, is_shared, term)
+
+
 COMPARISONS = (
-    Comparison(
+    _of(
         "given",
-        _either_unknown("given"),
-        (
-            Level("equal", _exact("given"), 0.75, 0.008),
-            Level("swapped with the surname", _SWAPPED, 0.03, 0.00002),
-            Level("alike", f"{_alike('given', 0.9)} OR {_INITIAL}", 0.12, 0.004),
-            Level("near", f"{_alike('given', 0.8)} OR {_one_slip('given')}", 0.05, 0.01),
-            Level(DIFFERENT, "ELSE", 0.05, 0.977980),
-        ),
-        is_shared=False,
+        (0.75, 0.008),
+        Level("swapped with the surname", _SWAPPED, 0.03, 0.00002),
+        Level("alike", f"{_alike('given', 0.9)} OR {_INITIAL}", 0.12, 0.004),
+        Level("near", f"{_alike('given', 0.8)} OR {_one_slip('given')}", 0.05, 0.01),
+        different=(0.05, 0.977980),
         term="given",
     ),
     Comparison(
@@ -123,47 +133,31 @@ COMPARISONS = (
         is_shared=True,
         term="surname",
     ),
-    Comparison(
+    _of(
         "birth",
-        _either_unknown("birth"),
-        (
-            Level("equal", _exact("birth"), 0.90, 0.00004),
-            Level("one slip", f"{_one_slip('birth')} OR ({_DAY_MONTH})", 0.06, 0.0008),
-            Level("two of day, month, year", _TWO_OF_THREE, 0.02, 0.004),
-            Level(DIFFERENT, "ELSE", 0.02, 0.99516),
-        ),
-        is_shared=False,
+        (0.90, 0.00004),
+        Level("one slip", f"{_one_slip('birth')} OR ({_DAY_MONTH})", 0.06, 0.0008),
+        Level("two of day, month, year", _TWO_OF_THREE, 0.02, 0.004),
+        different=(0.02, 0.99516),
     ),
-    Comparison(
+    _of(
         "number",
-        _either_unknown("number"),
-        (
-            Level("equal", _exact("number"), 0.88, 0.000002),
-            Level("one slip", _one_slip("number"), 0.08, 0.0001),
-            Level(DIFFERENT, "ELSE", 0.04, 0.999898),
-        ),
-        is_shared=False,
+        (0.88, 0.000002),
+        Level("one slip", _one_slip("number"), 0.08, 0.0001),
+        different=(0.04, 0.999898),
     ),
-    Comparison(
+    _of(
         "email",
-        _either_unknown("email"),
-        (
-            Level("equal", _exact("email"), 0.70, 0.00002),
-            Level(
-                "same name at another host, or one slip", f"mailbox_l = mailbox_r OR {_one_slip('email')}", 0.15, 0.0001
-            ),
-            Level(DIFFERENT, "ELSE", 0.15, 0.99988),
-        ),
+        (0.70, 0.00002),
+        Level("same name at another host, or one slip", f"mailbox_l = mailbox_r OR {_one_slip('email')}", 0.15, 0.0001),
+        different=(0.15, 0.99988),
         is_shared=True,
     ),
-    Comparison(
+    _of(
         "phone",
-        _either_unknown("phone"),
-        (
-            Level("equal", _exact("phone"), 0.70, 0.00002),
-            Level("one slip", _one_slip("phone"), 0.05, 0.0001),
-            Level(DIFFERENT, "ELSE", 0.25, 0.99988),
-        ),
+        (0.70, 0.00002),
+        Level("one slip", _one_slip("phone"), 0.05, 0.0001),
+        different=(0.25, 0.99988),
         is_shared=True,
     ),
     Comparison(
