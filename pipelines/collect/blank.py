@@ -18,7 +18,7 @@ from pipelines.collect.blank_rows import BlankRows
 from pipelines.collect.connectors import connectors
 from pipelines.collect.erased import WORD
 from pipelines.collect.file_form import file_form
-from pipelines.collect.landing import LandedFile, digest, draft_of, place_draft
+from pipelines.collect.landing import LandedFile, digest, draft_of
 from pipelines.collect.mapping import parse_mapping
 from pipelines.collect.mapping_plan import json_mapping_format
 from pipelines.collect.rewriting import PackedFile
@@ -49,20 +49,14 @@ class Blanked:
     by_needle: tuple[Place, ...] = ()
 
 
-def blank_records(home: Home, file: LandedFile, records: Sequence[Place], needles: Sequence[bytes] = ()) -> Blanked:
-    """Replace the landed `file` by one in which `records` (row number, element), and others with a value, are blanks.
-
-    `needles` are values of 8 bytes or more; a line, row or element that holds one goes as a whole, whatever was made
-    of it, and a batch goes with all its elements where its envelope holds one. May be repeated. Raises RapportError
-    for a file that cannot be written anew, OSError for one that is not there.
-    """
-    blanked = draft_blanks(home, file, records, needles)
-    place_draft(home, file.path)
-    return blanked
-
-
 def draft_blanks(home: Home, file: LandedFile, records: Sequence[Place], needles: Sequence[bytes] = ()) -> Blanked:
-    """The same, but the new version waits beside the file until `place_draft`; none waits if nothing changes."""
+    """Write a version of the landed `file` in which `records` (row number, element) and others with a value are blanks.
+
+    It waits beside the file until `place_draft`; none waits if nothing changes. `needles` are values of 8 bytes or
+    more; a line, row or element that holds one goes as a whole, whatever was made of it, and a batch goes with all its
+    elements where its envelope holds one. May be repeated. Raises RapportError for a file that cannot be written anew,
+    OSError for one that is not there.
+    """
     path, draft = home.root / file.path, draft_of(home, file.path)
     draft.unlink(missing_ok=True)
     places: dict[int, set[int]] = defaultdict(set)

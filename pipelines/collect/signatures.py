@@ -1,4 +1,4 @@
-"""Ready-made checks of webhooks: Basic, HMAC, Standard Webhooks, ECDSA, Ed25519 and RSA. All compare in constant time.
+"""Ready-made checks of webhooks: Basic, HMAC, Standard Webhooks, ECDSA and RSA. All compare in constant time.
 
 Each gives a function that raises RefusedError (401) for a request that is not signed as it must be, and gives no token.
 """
@@ -13,7 +13,6 @@ from typing import Literal
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
@@ -162,13 +161,6 @@ def demand_ecdsa(key: object, signature: bytes, data: bytes) -> None:
     if not isinstance(key, EllipticCurvePublicKey):
         raise RefusedError(401, "the source's public key is not one of ECDSA")
     _demand(_verifies(lambda: key.verify(signature, data, ECDSA(hashes.SHA256()))), "the ECDSA signature is wrong")
-
-
-def demand_ed25519(key: object, signature: bytes, data: bytes) -> None:
-    """Raise RefusedError where `signature` is not the key's Ed25519 signature of `data`."""
-    if not isinstance(key, Ed25519PublicKey):
-        raise RefusedError(401, "the source's public key is not one of Ed25519")
-    _demand(_verifies(lambda: key.verify(signature, data)), "the Ed25519 signature is wrong")
 
 
 def demand_rsa(key: object, signature: bytes, data: bytes, algorithm: str = "sha256") -> None:

@@ -69,14 +69,6 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-def form_record(request: Request) -> bytes:
-    """The fields of a form as a JSON object of texts; a field that occurs again is a list of its texts.
-
-    Of a file only the name is kept. Raises RefusedError for a body that is no form.
-    """
-    return json.dumps(form_fields(request), ensure_ascii=False).encode()
-
-
 def form_fields(request: Request, encodings: Mapping[str, str] | None = None) -> dict[str, str | list[str]]:
     """The fields of a form (URL-encoded or multipart) by name. Raises RefusedError for a body that is no form.
 

@@ -5,12 +5,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.collect.blank import Blanked, blank_records
-from pipelines.collect.landing import land
+from pipelines.collect.blank import Blanked, draft_blanks
+from pipelines.collect.landing import LandedFile, land, place_draft
 from warehouse.home import Home
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 Place = tuple[int, int]
+
+
+def blank_records(home: Home, file: LandedFile, records: Sequence[Place], needles: Sequence[bytes] = ()) -> Blanked:
+    """Draft a version without the records, and put it in the place of the landed file."""
+    report = draft_blanks(home, file, records, needles)
+    place_draft(home, file.path)
+    return report
 
 
 def blanked(

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.landing import land_paths
-from pipelines.collect.blank import blank_records
 from pipelines.collect.json_path import JsonPath, rest_sql
 from pipelines.collect.mapping import parse_mapping
 from pipelines.collect.mapping_plan import json_mapping_plan
+from tests.collect.landed import blank_records
 from tests.collect.staged import Staged, stage
 from tests.collect.test_mapping import AT, SMALLEST
 from tests.lakes import memory_lake

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from flows.landing import land_paths
-from pipelines.collect.blank import blank_records
 from pipelines.collect.connectors import connectors
+from tests.collect.landed import blank_records
 from tests.collect.staged import stage
 from tests.collect.test_shopify import BACK, order
 from warehouse.home import Home

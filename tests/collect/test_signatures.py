@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -14,7 +14,6 @@ from pipelines.collect.signatures import (
     Check,
     after_header,
     demand_ecdsa,
-    demand_ed25519,
     demand_recent,
     demand_rsa,
     hmac_in,
@@ -89,11 +88,10 @@ def test_a_signature_of_another_time_is_refused(seconds: str) -> None:
         demand_recent(request(), seconds)
 
 
-CURVE, EDWARDS = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
+CURVE = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)
 DEMANDS: list[tuple[str, Callable[[object, bytes, bytes], None], object, bytes]] = [
     ("ecdsa", demand_ecdsa, CURVE.public_key(), CURVE.sign(BODY, ec.ECDSA(hashes.SHA256()))),
-    ("ed25519", demand_ed25519, EDWARDS.public_key(), EDWARDS.sign(BODY)),
     ("rsa", demand_rsa, RSA.public_key(), RSA.sign(BODY, PKCS1v15(), hashes.SHA256())),
 ]
 

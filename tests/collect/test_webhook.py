@@ -1,11 +1,12 @@
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.collect.webhook import RefusedError, Request, form_record, json_record, none
+from pipelines.collect.webhook import RefusedError, Request, form_fields, json_record, none
 
 AT = datetime(2024, 3, 1, 10, tzinfo=UTC)
 VALUES = st.recursive(
@@ -40,13 +41,12 @@ def test_any_json_becomes_one_line_that_says_the_same(value: object) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["", "application/json", MULTIPART, "multipart/form-data"]))
 def test_any_bytes_are_a_record_or_refused(body: bytes, content_type: str) -> None:
-    for record in (json_record, form_record):
-        try:
-            found = record(request(body, content_type))
-        except RefusedError:
-            continue
+    with suppress(RefusedError):
+        found = json_record(request(body, content_type))
         assert b"\n" not in found
         assert isinstance(json.loads(found), dict | list)
+    with suppress(RefusedError):
+        json.dumps(form_fields(request(body, content_type)), ensure_ascii=False).encode()
 
 
 def test_fields_of_a_form_in_parts_are_texts_and_of_a_file_the_name_is_kept() -> None:
@@ -58,7 +58,7 @@ def test_fields_of_a_form_in_parts_are_texts_and_of_a_file_the_name_is_kept() ->
         disposition % b"file" + b'; filename="a.png"\r\nContent-Type: image/png\r\n\r\n\x89\x00',
         b"X-Other: no\r\n\r\nnameless",
     )
-    assert json.loads(form_record(request(body, MULTIPART))) == {
+    assert form_fields(request(body, MULTIPART)) == {
         "subject": "Grüße\r\nzwei",
         "latin": "Grüße",
         "unknown": "ü",
@@ -67,13 +67,13 @@ def test_fields_of_a_form_in_parts_are_texts_and_of_a_file_the_name_is_kept() ->
 
 
 def test_a_field_that_comes_again_is_a_list() -> None:
-    assert json.loads(form_record(request(b"a=1&b=&a=2&a=3"))) == {"a": ["1", "2", "3"], "b": ""}
+    assert form_fields(request(b"a=1&b=&a=2&a=3")) == {"a": ["1", "2", "3"], "b": ""}
 
 
 @pytest.mark.parametrize("body", [b"", b"&", b"\xff=1", b"a=%ff"])
 def test_what_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedError):
-        form_record(request(body))
+        form_fields(request(body))
 
 
 def test_a_provider_without_a_handshake_gives_no_answer() -> None:

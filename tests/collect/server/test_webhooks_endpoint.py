@@ -10,7 +10,7 @@ from pipelines.collect.server import webhooks
 from pipelines.collect.server.sources import Source, Sources
 from pipelines.collect.signatures import basic as check_basic
 from pipelines.collect.signatures import hmac_in, hmac_of
-from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook, form_record
+from pipelines.collect.webhook import Answer, RefusedError, Request, Secrets, Webhook, form_fields
 from tests.collect.server.running import Running, basic, landed, running
 
 PRIVATE = "private"
@@ -97,7 +97,7 @@ def test_basic_is_asked_for_where_nothing_is_signed_or_where_the_source_sets_it(
 
 
 def test_a_form_is_landed_as_an_object(tmp_path: Path, served: Callable[[Webhook], None]) -> None:
-    served(Webhook(("secret",), lambda _, __: None, form_record))
+    served(Webhook(("secret",), lambda _, __: None, lambda request: json.dumps(form_fields(request)).encode()))
     form = "application/x-www-form-urlencoded"
     with running(tmp_path, SOURCES) as collector:
         assert (
